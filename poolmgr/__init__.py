@@ -1,0 +1,88 @@
+"""poolmgr: the cockpit for Python process pools.
+
+    from poolmgr import Pool            the engine, a drop-in for multiprocessing.Pool
+    poolmgr.Manager()                   a SyncManager that cannot outlive its owner
+    poolmgr.connect()                   the status dict of a running pool, from any process of the same user
+
+Names are loaded when they are first used: importing poolmgr (as every worker does) must not import textual, psutil,
+rich or click.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poolmgr.engine.job import Job
+    from poolmgr.engine.pool import Pool
+    from poolmgr.errors import (
+        JobCancelled,
+        JobError,
+        JobExited,
+        JobKilled,
+        JobStopped,
+        PoolClosed,
+        PoolmgrError,
+        PoolTerminated,
+        RemoteError,
+        UnknownJob,
+        WorkerDied,
+        WorkerStartFailed,
+    )
+    from poolmgr.monitor.board import connect
+    from poolmgr.runtime.manager import Manager
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Job": "poolmgr.engine.job",
+    "JobCancelled": "poolmgr.errors",
+    "JobError": "poolmgr.errors",
+    "JobExited": "poolmgr.errors",
+    "JobKilled": "poolmgr.errors",
+    "JobStopped": "poolmgr.errors",
+    "Manager": "poolmgr.runtime.manager",
+    "Pool": "poolmgr.engine.pool",
+    "PoolClosed": "poolmgr.errors",
+    "PoolTerminated": "poolmgr.errors",
+    "PoolmgrError": "poolmgr.errors",
+    "RemoteError": "poolmgr.errors",
+    "UnknownJob": "poolmgr.errors",
+    "WorkerDied": "poolmgr.errors",
+    "WorkerStartFailed": "poolmgr.errors",
+    "connect": "poolmgr.monitor.board",
+}
+
+__all__ = [
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobExited",
+    "JobKilled",
+    "JobStopped",
+    "Manager",
+    "Pool",
+    "PoolClosed",
+    "PoolTerminated",
+    "PoolmgrError",
+    "RemoteError",
+    "UnknownJob",
+    "WorkerDied",
+    "WorkerStartFailed",
+    "__version__",
+    "connect",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

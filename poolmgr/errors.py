@@ -1,0 +1,206 @@
+"""The error tree: every error carries its facts, pickles from ``args``, and ends with what to do next.
+
+An error keeps the standard library's type where a user of the stock pool catches that type.
+"""
+
+from __future__ import annotations
+
+import signal as _signal
+
+
+def describe_exit(exitcode: int | None) -> str:
+    """Say in words how a process ended.
+
+    Args:
+        exitcode: As ``Process.exitcode`` gives it: negative for a signal, None if it is not known.
+    """
+    if exitcode is None:
+        return "ended, nobody knows how"
+    if exitcode < 0:
+        try:
+            return f"was killed by {_signal.Signals(-exitcode).name}"
+        except ValueError:
+            return f"was killed by signal {-exitcode}"
+    return f"exited with code {exitcode}"
+
+
+class PoolmgrError(Exception):
+    """The root of every error that poolmgr raises of its own."""
+
+
+class UsageError(PoolmgrError):
+    """What the user typed cannot be done; its text is the one sentence that says why."""
+
+
+class PoolClosed(PoolmgrError, ValueError):
+    """The pool takes no more jobs (the stock pool raises ValueError here)."""
+
+
+class UnknownJob(PoolmgrError, LookupError):
+    """No job of this id is known to the pool, or no longer."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"no job {self.job_id} is known to this pool: it never was, or it is done and forgotten"
+
+
+class JobError(PoolmgrError):
+    """The root of the errors that end a job without its own result or exception."""
+
+
+class WorkerDied(JobError):
+    """The worker died while it ran this job.
+
+    Attributes:
+        job_id: The job that was lost.
+        pid: Process id of the worker that died.
+        exitcode: As ``Process.exitcode``: negative for a signal, None if unknown.
+        call: The function and its arguments in short.
+    """
+
+    def __init__(self, job_id: int, pid: int, exitcode: int | None, call: str) -> None:
+        super().__init__(job_id, pid, exitcode, call)
+        self.job_id = job_id
+        self.pid = pid
+        self.exitcode = exitcode
+        self.call = call
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: worker {self.pid} {describe_exit(self.exitcode)} while it ran {self.call}; "
+            "it was not run again, since it may have had effects: retry it if it may run twice"
+        )
+
+
+class JobKilled(JobError):
+    """An operator killed this job's worker to stop the job.
+
+    Attributes:
+        job_id: The job that was killed.
+        pid: Process id of the worker that was killed with it.
+        call: The function and its arguments in short.
+    """
+
+    def __init__(self, job_id: int, pid: int, call: str) -> None:
+        super().__init__(job_id, pid, call)
+        self.job_id = job_id
+        self.pid = pid
+        self.call = call
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: killed on request with its worker {self.pid} while it ran {self.call}; "
+            "what it had done so far stands"
+        )
+
+
+class JobStopped(JobError):
+    """A running job was stopped softly: this was raised inside it, and it did not catch it.
+
+    Attributes:
+        job_id: The job that was stopped.
+    """
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: stopped on request while it ran; what it had done so far stands"
+
+
+class JobCancelled(JobError):
+    """The job was taken out of the queue before any worker had started it.
+
+    Attributes:
+        job_id: The job that was cancelled.
+    """
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: cancelled before it started; it had no effect"
+
+
+class JobExited(JobError):
+    """The job raised SystemExit, KeyboardInterrupt or another error that is meant to end a program.
+
+    It is not raised as it is in the caller: a job's ``sys.exit()`` must not end the caller's program.
+
+    Attributes:
+        job_id: The job that raised.
+        what: The repr of what it raised.
+    """
+
+    def __init__(self, job_id: int, what: str) -> None:
+        super().__init__(job_id, what)
+        self.job_id = job_id
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: raised {self.what}, which ends the job and nothing else"
+
+
+class RemoteError(JobError):
+    """A job's exception or result reached this process but could not be rebuilt here.
+
+    Attributes:
+        job_id: The job whose value was lost.
+        what: The original type, or what could not be rebuilt.
+        text: Why it could not be rebuilt, and the job's own traceback where there is one.
+    """
+
+    def __init__(self, job_id: int, what: str, text: str) -> None:
+        super().__init__(job_id, what, text)
+        self.job_id = job_id
+        self.what = what
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: {self.what} could not be unpickled in the caller. {self.text}"
+
+
+class PoolTerminated(JobError):
+    """The pool was terminated before this job had ended.
+
+    Attributes:
+        job_id: The job that had not ended.
+        started: Whether a worker had started it.
+    """
+
+    def __init__(self, job_id: int, started: bool) -> None:
+        super().__init__(job_id, started)
+        self.job_id = job_id
+        self.started = started
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}: the pool was terminated " + (
+            "while it ran; what it had done so far stands" if self.started else "before it started; it had no effect"
+        )
+
+
+class WorkerStartFailed(JobError):
+    """Workers cannot start: the initializer raised, or they died before they were ready, time after time.
+
+    Attributes:
+        job_id: The job that could not be run.
+        attempts: How many workers failed in a row.
+        reason: What the last of them said, with its traceback where there is one.
+    """
+
+    def __init__(self, job_id: int, attempts: int, reason: str) -> None:
+        super().__init__(job_id, attempts, reason)
+        self.job_id = job_id
+        self.attempts = attempts
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: not run, since {self.attempts} workers in a row could not start. Mend the cause and "
+            f"submit it again; the pool tries anew with the next job. The last one said: {self.reason}"
+        )

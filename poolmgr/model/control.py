@@ -1,0 +1,31 @@
+"""The seam between screens and pools: whoever shows or steers a pool knows only this Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from poolmgr.model.requests import Reply, Request
+from poolmgr.model.snapshot import PoolSnapshot
+
+#: Called from any thread when something rare happened or a job ended: time to take a snapshot.  Must not block.
+Listener = Callable[[], None]
+
+
+class PoolControl(Protocol):
+    """Gives snapshots of one pool and takes requests for it."""
+
+    def snapshot(self) -> PoolSnapshot:
+        """The newest picture. Cheap, never blocks on the pool, callable from the screen's own thread."""
+        ...
+
+    def send(self, request: Request) -> Reply:
+        """Carry a request to the pool and say what became of it.
+
+        May block for a moment (it may cross a process): screens call it from a thread of their own.
+        """
+        ...
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` called on news, and return what ends the subscription."""
+        ...

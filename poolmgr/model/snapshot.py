@@ -1,0 +1,159 @@
+"""One immutable picture of a pool, taken once a frame. Everything a screen, the board or a headless run shows.
+
+Plain values only: it crosses threads and processes, and holds no live handle. Times are wall-clock seconds since
+the epoch (``time.time()``) unless a name says otherwise; durations are seconds; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from poolmgr.model.states import JobState, PoolState, WorkerState
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs are where. A map counts as one job; its tasks are counted in ``tasks_done``."""
+
+    submitted: int = 0
+    queued: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    killed: int = 0
+    lost: int = 0
+    cancelled: int = 0
+    #: Tasks that workers finished, well or badly (an ``apply_async`` is one task, a map one for each chunk).
+    tasks_done: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Jobs that nothing more will happen to."""
+        return self.done + self.failed + self.killed + self.lost + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSnapshot:
+    """One worker process. A slot keeps its number when its process is replaced."""
+
+    slot: int
+    pid: int
+    state: WorkerState
+    started: float
+    #: Processes that the slot has had, this one included.
+    generation: int = 1
+    job_id: int | None = None
+    function: str = ""
+    #: Seconds in the present state: how long the job has run, or how long the worker has been idle.
+    elapsed: float = 0.0
+    done: int = 0
+    failed: int = 0
+    #: Percent of one core over the last sample, None before the second one.
+    cpu_percent: float | None = None
+    rss: int | None = None
+    #: CPU percent, one value a second, oldest first, at most 60.
+    cpu_history: tuple[float, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``w1`` for slot 0: people count from one."""
+        return f"w{self.slot + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSnapshot:
+    """One job as the jobs table and the detail pane show it."""
+
+    id: int
+    state: JobState
+    function: str
+    #: Arguments in short, never produced by a user's ``__repr__``.
+    args: str = ""
+    slot: int | None = None
+    pid: int | None = None
+    submitted: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    #: The result in short, or the error in one line.
+    message: str = ""
+    #: The error with its remote traceback, whole.
+    traceback: str = ""
+    attempt: int = 1
+    #: The job that this one retries.
+    retry_of: int | None = None
+    name: str = ""
+    #: Tasks of a map and how many are finished; 1 and 0 or 1 for an ``apply_async``.
+    tasks: int = 1
+    tasks_done: int = 0
+
+    def elapsed(self, now: float) -> float | None:
+        """Seconds that it ran, or has been running at ``now``; None if it never started."""
+        if self.started is None:
+            return None
+        return max(0.0, (now if self.ended is None else self.ended) - self.started)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log: an event of the pool, or a line that a worker printed."""
+
+    #: Counts up by one from 1 in each pool: a gap tells a viewer how many lines it was not shown.
+    seq: int
+    time: float
+    #: ``event`` for the pool's own, else the stream: ``out`` or ``err``.
+    kind: str
+    text: str
+    slot: int | None = None
+    pid: int | None = None
+    job_id: int | None = None
+    #: ``info``, ``warning`` or ``error``.
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The last two minutes of the pool, one value a second, oldest first, at most 120."""
+
+    #: Tasks finished in each second.
+    throughput: tuple[float, ...] = ()
+    #: Sum of the workers' CPU percent.
+    cpu: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSnapshot:
+    """A pool at one moment."""
+
+    name: str
+    pid: int
+    state: PoolState
+    start_method: str
+    #: Workers wanted; ``workers`` has those that are there.
+    size: int
+    started: float
+    #: When this picture was taken.
+    time: float
+    counts: Counts = field(default_factory=Counts)
+    workers: tuple[WorkerSnapshot, ...] = ()
+    #: Running first, then those that ended badly (newest first), then queued, then done (newest first).
+    jobs: tuple[JobSnapshot, ...] = ()
+    #: The newest lines, oldest first.
+    log: tuple[LogLine, ...] = ()
+    history: History = field(default_factory=History)
+    #: Tasks a second over the last ten seconds.
+    rate: float = 0.0
+    #: Seconds until the queue is empty at that rate, None if nobody can say.
+    eta: float | None = None
+    #: Percent of one core that sampling and publishing cost the owner.
+    monitor_percent: float = 0.0
+    #: Process id of the board, None where there is none.
+    board_pid: int | None = None
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the pool opened."""
+        return max(0.0, self.time - self.started)
+
+    def job(self, job_id: int) -> JobSnapshot | None:
+        """The job of this id, if it is one of those shown."""
+        return next((job for job in self.jobs if job.id == job_id), None)

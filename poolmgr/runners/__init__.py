@@ -1,0 +1,1 @@
+"""Floor 5: what feeds a pool: the demos."""
