@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).resolve().parent.parent.parent / "demos"
-if not (Path(__file__).parent / "stdlib.py").exists() and _CHECKOUT.is_dir():
+_HERE = Path(__file__).resolve().parent
+_CHECKOUT = _HERE.parent.parent / "demos"
+
+# Workers that are spawned import a demo's functions by name: the name must be the same in a wheel and in a checkout.
+if not (_HERE / "stdlib.py").exists() and _CHECKOUT.is_dir():
     __path__.append(str(_CHECKOUT))
