@@ -47,6 +47,11 @@ class Lifeline:
         self._writer = writer
         self._owner = owner
 
+    @property
+    def reader(self) -> int:
+        """The descriptor that a child started by exec must inherit: ``Lifeline(reader, -1, owner)`` hangs on to it."""
+        return self._reader
+
     def protect(self) -> None:
         """Have this process killed when the owner dies; at once if the owner is dead already.
 
