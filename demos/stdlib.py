@@ -1,4 +1,4 @@
-"""Every source file of Python's standard library is tokenised, compiled, hashed and compressed; folders are archived.
+"""Python's own sources, each tokenised, compiled, hashed and compressed, and their folders archived.
 
 What to watch:
   - Five functions of very different length share one pool: a hash takes microseconds, the archive of a large

@@ -1,0 +1,79 @@
+"""``poolmgr demo``: a real load on real input, under the screen or without it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+from poolmgr.cli import headless
+from poolmgr.cli.interrupts import Interrupts
+from poolmgr.cli.options import check_seconds, start_method_option, workers_option
+from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
+
+
+@click.command(epilog="Example: poolmgr demo stdlib --workers 4 --for 10 --headless --json")
+@click.argument("name", default="stdlib")
+@click.option("--list", "listing", is_flag=True, help="List the demos and end.")
+@workers_option
+@click.option(
+    "--for",
+    "seconds",
+    metavar="SECONDS",
+    type=float,
+    callback=check_seconds,
+    help="Add jobs for so long, then finish those there are.  [default: one pass]",
+)
+@click.option("--seed", metavar="N", type=int, default=0, help="Gives the order of the jobs.  [default: 0]")
+@start_method_option
+@click.option("--headless", "no_screen", is_flag=True, help="No screen: progress on stderr, a table on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
+def demo(
+    name: str,
+    listing: bool,
+    workers: int,
+    seconds: float | None,
+    seed: int,
+    start_method: str,
+    no_screen: bool,
+    as_json: bool,
+) -> int:
+    """Run the demo NAME: a real load on real input.  Some of its jobs fail, and are meant to be looked at.
+
+    Exit code: 0 if all jobs were done, 1 if some failed or were lost, 2 for wrong usage, 130 after Ctrl-C, 143 after
+    SIGTERM.  In JSON, a worker's cpu_percent is its mean over its life, in percent of one core.
+    """
+    if listing:
+        for each in list_demos():
+            click.echo(f"{each.name:<10}  {each.summary}")
+        return 0
+    found = find_demo(name)
+    if not (no_screen or as_json):
+        from poolmgr.cli.screen import require_terminal
+
+        require_terminal("use --headless")
+    return _run(found, workers, seconds, seed, start_method, screen=not (no_screen or as_json), as_json=as_json)
+
+
+def _run(
+    found: Demo, workers: int, seconds: float | None, seed: int, start_method: str, *, screen: bool, as_json: bool
+) -> int:
+    # Here, so that --help and what is wrong with the line do not wait for the engine.
+    from poolmgr.runners.session import Session
+
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        session = stack.enter_context(Session(found.name, workers, start_method))
+        interrupts.check()
+        feed = Feed(session.control, found, seed=seed, seconds=seconds)
+        feed.start()
+        # Last in, first out: the feeder leaves before the pool is closed under it.
+        stack.callback(feed.stop)
+        if screen:
+            from poolmgr.cli.screen import run_screen
+
+            return run_screen(session, interrupts, feed=feed)
+        total = found.count(seed) if seconds is None else None
+        outcome = headless.watch(session, interrupts, feed=feed, total=total, seconds=seconds)
+    headless.report(outcome, as_json=as_json)
+    return outcome.exit_code

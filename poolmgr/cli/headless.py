@@ -1,0 +1,81 @@
+"""A run without the screen: waits, frame by frame, until every job has ended, then says what came of it.
+
+Never imports textual.  Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from poolmgr.cli.interrupts import Interrupts
+from poolmgr.cli.progress import meter
+from poolmgr.errors import PoolmgrError
+from poolmgr.runners.demo import Feed
+from poolmgr.runners.outcome import Outcome, Tally
+
+if TYPE_CHECKING:
+    from poolmgr.runners.session import Session
+
+#: Seconds between two looks at the pool: the collector's own frame, more would see nothing new.
+FRAME = 0.25
+
+
+def watch(
+    session: Session,
+    interrupts: Interrupts,
+    *,
+    feed: Feed | None = None,
+    total: int | None = None,
+    seconds: float | None = None,
+) -> Outcome:
+    """Show progress until no further job comes and all have ended.
+
+    Raises:
+        Interrupted: A signal came first.
+    """
+    tally = Tally()
+    with meter(total, seconds) as shown:
+        while not ((feed is None or feed.ended) and session.idle()):
+            frame = session.frame()
+            tally.see(frame)
+            shown.show(frame)
+            interrupts.wait(FRAME)
+            interrupts.check(session.counts())
+    if feed is not None and feed.error is not None:
+        raise PoolmgrError(f"the demo's jobs ended early: {feed.error!r}") from feed.error
+    return tally.outcome(session.pool.snapshot())
+
+
+def report(outcome: Outcome, *, as_json: bool) -> None:
+    """Print the outcome to stdout: one JSON object alone, or a table."""
+    if as_json:
+        print(json.dumps(outcome.to_json()), flush=True)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=summary(outcome), title_justify="left")
+    table.add_column("worker")
+    for heading in ("pid", "CPU %", "RSS MiB", "jobs"):
+        table.add_column(heading, justify="right")
+    for worker in outcome.workers:
+        cpu = "" if worker.cpu_percent is None else f"{worker.cpu_percent:.1f}"
+        rss = "" if worker.rss is None else f"{worker.rss / 2**20:.1f}"
+        table.add_row(worker.name, str(worker.pid), cpu, rss, f"{worker.jobs:,}")
+    Console(file=sys.stdout).print(table)
+
+
+def summary(outcome: Outcome) -> str:
+    """The run in one line."""
+    counts = outcome.counts
+    words = (
+        ("done", counts.done),
+        ("failed", counts.failed),
+        ("lost", counts.lost),
+        ("killed", counts.killed),
+        ("cancelled", counts.cancelled),
+    )
+    parts = [f"{count:,} {word}" for word, count in words if count or word in ("done", "failed", "lost")]
+    return f"{counts.submitted:,} jobs: {', '.join(parts)}, in {outcome.seconds:.1f} s"

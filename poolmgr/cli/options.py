@@ -1,0 +1,72 @@
+"""What several verbs take and how it is checked: each wrong value is one sentence (UsageError), never a usage dump."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from poolmgr.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Most workers that are opened without being asked twice: a slip of the finger must not bring the machine down.
+MOST_WORKERS = 1024
+
+
+def workers_option(verb: F) -> F:
+    """``--workers N``."""
+    return click.option(
+        "--workers", metavar="N", type=int, callback=_check_workers, help="Worker processes.  [default: one a core]"
+    )(verb)
+
+
+def start_method_option(verb: F) -> F:
+    """``--start-method M``."""
+    return click.option(
+        "--start-method",
+        metavar="M",
+        callback=_check_start_method,
+        help=f"How workers start: {', '.join(sorted(multiprocessing.get_all_start_methods()))}.  "
+        f"[default: {default_start_method()}]",
+    )(verb)
+
+
+def default_start_method() -> str:
+    """The fork server where there is one: this process runs threads, and a fork copies locks that they hold."""
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def check_seconds(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """A time above 0, or none."""
+    if value is not None and not (0 < value < math.inf):
+        raise UsageError(f"--for takes a number of seconds above 0, not {value:g}")
+    return value
+
+
+def _check_workers(context: click.Context, parameter: click.Parameter, value: int | None) -> int:
+    if value is None:
+        return _cores()
+    if value < 1:
+        raise UsageError(f"a pool needs 1 worker or more, not {value}")
+    if value > MOST_WORKERS:
+        raise UsageError(f"{value} workers are too many: {MOST_WORKERS} is the most")
+    return value
+
+
+def _check_start_method(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    known = multiprocessing.get_all_start_methods()
+    if value is None:
+        return default_start_method()
+    if value not in known:
+        raise UsageError(f"this system has no start method {value!r}; it has {', '.join(sorted(known))}")
+    return value
+
+
+def _cores() -> int:
+    # The cores that this process may use, which in a container are fewer than the machine has.
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

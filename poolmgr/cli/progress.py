@@ -1,0 +1,100 @@
+"""Progress without the screen, on stderr: a bar on a terminal, a plain line a second otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from poolmgr.model.snapshot import PoolSnapshot
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+#: Seconds between two plain lines: often enough to see that it lives, seldom enough for a log file.
+LINE_EVERY = 1.0
+
+
+class Meter(Protocol):
+    """What shows progress."""
+
+    def show(self, snapshot: PoolSnapshot) -> None: ...
+
+
+def meter(total: int | None, seconds: float | None) -> AbstractContextManager[Meter]:
+    """The bar or the plain lines, whichever stderr can take.
+
+    Args:
+        total: Jobs that there will be, if that is known.
+        seconds: Seconds of the run after which no job is added, if that is what limits it.
+    """
+    if sys.stderr.isatty():
+        return BarMeter(total, seconds)
+    return nullcontext(LineMeter(total))
+
+
+def line(snapshot: PoolSnapshot, total: int | None) -> str:
+    """One frame in one line."""
+    counts = snapshot.counts
+    jobs = f"{counts.done:,} of {total:,} jobs done" if total else f"{counts.done:,} jobs done"
+    bad = [
+        f"{count:,} {word}"
+        for word, count in (("failed", counts.failed), ("killed", counts.killed), ("lost", counts.lost))
+        if count
+    ]
+    cpu = sum(worker.cpu_percent or 0.0 for worker in snapshot.workers)
+    return ", ".join(
+        [f"{snapshot.uptime:.0f} s: {jobs}", *bad, f"{snapshot.rate:,.0f} a second", f"CPU {cpu:.0f}%"]
+        + [f"{len(snapshot.workers)} worker{'s' * (len(snapshot.workers) != 1)}"]
+    )
+
+
+class LineMeter:
+    """A plain line every :data:`LINE_EVERY` seconds."""
+
+    def __init__(self, total: int | None) -> None:
+        self._total = total
+        self._next = time.monotonic() + LINE_EVERY
+
+    def show(self, snapshot: PoolSnapshot) -> None:
+        """Print a line if one is due."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + LINE_EVERY
+            print(line(snapshot, self._total), file=sys.stderr, flush=True)
+
+
+class BarMeter:
+    """rich's progress bar: by jobs if their number is known, else by time."""
+
+    def __init__(self, total: int | None, seconds: float | None) -> None:
+        self._total = total
+        self._seconds = seconds
+        self._progress: Progress
+        self._task: TaskID
+
+    def __enter__(self) -> BarMeter:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        # Drawn when a frame comes and by no thread of its own: nothing is left to join when a signal ends the run.
+        self._progress = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+            auto_refresh=False,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task("starting", total=self._seconds or self._total)
+        return self
+
+    def __exit__(self, *reason: Any) -> None:
+        self._progress.stop()
+
+    def show(self, snapshot: PoolSnapshot) -> None:
+        """Redraw the bar."""
+        completed = snapshot.uptime if self._seconds else float(snapshot.counts.ended)
+        self._progress.update(self._task, completed=completed, description=line(snapshot, self._total))
+        self._progress.refresh()

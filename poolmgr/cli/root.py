@@ -1,0 +1,86 @@
+"""``poolmgr``: the group of verbs, its exit codes, and the app on an empty pool when no verb is given.
+
+Exit codes: 0 all jobs done, 1 some failed, were lost, killed or cancelled, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from click.core import ParameterSource
+
+from poolmgr import __version__
+from poolmgr.cli.demo import demo
+from poolmgr.cli.interrupts import Interrupted
+from poolmgr.cli.options import start_method_option, workers_option
+from poolmgr.errors import UsageError
+
+#: Exit codes that no job decides.
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: poolmgr --workers 4 --start-method spawn",
+)
+@click.version_option(__version__, message="poolmgr %(version)s")
+@workers_option
+@start_method_option
+@click.pass_context
+def poolmgr(context: click.Context, workers: int, start_method: str) -> int:
+    """See every worker and job of a process pool, and act on exactly one of them.
+
+    Without a verb: opens the screen on an empty pool of its own.  Press a to submit a job, ? for help, q to quit.
+    """
+    if context.invoked_subcommand is not None:
+        # Options may stand before the verb as well as after it; one that stands nearer to the verb wins.
+        given = {name: context.params[name] for name in _SHARED if _was_typed(context, name)}
+        context.default_map = {context.invoked_subcommand: given}
+        return 0
+    from poolmgr.cli.screen import open_empty_pool
+
+    return open_empty_pool(workers, start_method)
+
+
+poolmgr.add_command(demo)
+
+#: Options of the group that its verbs have too.
+_SHARED = ("workers", "start_method")
+
+
+def _was_typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; what is wrong with it is one sentence on stderr."""
+    try:
+        code = poolmgr.main(args=list(arguments), prog_name="poolmgr", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _complain(str(error))
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except Interrupted as error:
+        return _complain(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        # Before the handlers stand or after they are gone: no pool is open then.
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Nobody reads our stdout any more (| head); the interpreter's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _complain(sentence: str, code: int = WRONG_USAGE) -> int:
+    try:
+        print(sentence if code != WRONG_USAGE else f"poolmgr: {sentence}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    return code

@@ -1,0 +1,90 @@
+"""The verbs' way to the screen and back: checks the terminal, runs the app, carries out how the operator left it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from poolmgr.cli import headless
+from poolmgr.cli.interrupts import Interrupts, InterruptWatch
+from poolmgr.errors import UsageError
+from poolmgr.runners.demo import Feed
+
+if TYPE_CHECKING:
+    from poolmgr.runners.session import Session
+
+#: The smallest terminal in which the screen says anything: a header and some workers.
+COLUMNS, LINES = 40, 10
+
+
+def require_terminal(instead: str) -> None:
+    """Check that there is a terminal, and one that is large enough.
+
+    Args:
+        instead: What works without one, as the end of the sentence.
+
+    Raises:
+        UsageError: There is none.
+    """
+    # The screen is drawn on stderr, keys come from stdin; with stdout sent elsewhere somebody wants results, not a
+    # screen.
+    for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout"), (sys.stderr, "stderr")):
+        if stream is None or not stream.isatty():
+            raise UsageError(f"the screen needs a terminal, and {name} is none: {instead}")
+    columns, lines = os.get_terminal_size(sys.stdout.fileno())
+    # A terminal that does not know its size says 0 by 0, and gets the usual 80 by 24.
+    if (columns and columns < COLUMNS) or (lines and lines < LINES):
+        raise UsageError(
+            f"the terminal has {columns} columns and {lines} lines, and the screen needs {COLUMNS} and {LINES}: "
+            f"enlarge it, or {instead}"
+        )
+
+
+def open_empty_pool(workers: int, start_method: str) -> int:
+    """The app on an empty pool of its own, until the operator leaves it.
+
+    Returns:
+        The exit code.
+    """
+    require_terminal("'poolmgr demo --headless' works without one")
+    from poolmgr.runners.session import Session
+
+    with Interrupts() as interrupts, Session("poolmgr", workers, start_method) as session:
+        return run_screen(session, interrupts)
+
+
+def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = None) -> int:
+    """Show the screen, then do what the operator chose when leaving it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Interrupted: A signal ended the screen, or what was done after it.
+    """
+    from poolmgr.tui.app import PoolmgrApp
+    from poolmgr.tui.quit_choice import QuitChoice
+
+    # A module in the folder where the operator stands can be submitted; at the end, so that it shadows nothing.
+    sys.path.append(os.getcwd())
+    app = PoolmgrApp(session.control)
+    guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE))
+    try:
+        choice = app.run()
+    finally:
+        guard.close()
+    interrupts.check(session.counts())
+    if choice not in (QuitChoice.DRAIN, QuitChoice.LEAVE):
+        if feed is not None:
+            feed.stop()
+        session.pool.terminate()
+        session.pool.join()
+        outcome = headless.Tally().outcome(session.pool.snapshot())
+    else:
+        session.let_go()
+        if choice is QuitChoice.DRAIN:
+            session.drain()
+        outcome = headless.watch(session, interrupts, feed=feed)
+    print(headless.summary(outcome))
+    return app.return_code or outcome.exit_code

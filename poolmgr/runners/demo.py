@@ -1,0 +1,153 @@
+"""Demos: finds the scripts in ``poolmgr.demos`` and feeds their jobs to a pool.
+
+Thread: "poolmgr-demo-feeder" submits; whoever started the feed stops it.  The demo's own iterator runs in that
+thread and nowhere else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import pkgutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from poolmgr.errors import PoolClosed, UsageError
+from poolmgr.model.snapshot import PoolSnapshot
+
+#: One job: a function and its arguments.
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+#: Jobs that wait in the pool beyond those that its workers run.  More would have to be drained after ``--for`` has
+#: run out, and would hide from a viewer what comes next; fewer, and workers run dry while the feeder wakes up.
+AHEAD = 50
+#: For each worker, on top of AHEAD: a pool of many workers empties its queue in proportion.
+AHEAD_PER_WORKER = 4
+
+
+class FeedControl(Protocol):
+    """What a feed needs of a control."""
+
+    def snapshot(self) -> PoolSnapshot: ...
+
+    def submit_call(
+        self, func: Callable[..., Any], args: tuple[Any, ...] = ..., kwds: dict[str, Any] | None = ...
+    ) -> Any: ...
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """One demo script: what it is called, what it says of itself, and the jobs that it gives for a seed."""
+
+    name: str
+    summary: str
+    jobs: Callable[[int], Iterator[Call]]
+
+    def calls(self, seed: int, *, endless: bool) -> Iterator[Call]:
+        """The jobs of one pass, or of pass after pass, each in an order of its own that follows from ``seed``."""
+        passes: Iterable[int] = itertools.count(seed) if endless else (seed,)
+        return itertools.chain.from_iterable(self.jobs(each) for each in passes)
+
+    def count(self, seed: int) -> int:
+        """How many jobs one pass has."""
+        return sum(1 for _ in self.jobs(seed))
+
+
+def demo_names() -> list[str]:
+    """The names of all demos, sorted."""
+    package = import_module("poolmgr.demos")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def list_demos() -> list[Demo]:
+    """All demos, by name."""
+    return [find_demo(name) for name in demo_names()]
+
+
+def find_demo(name: str) -> Demo:
+    """The demo of this name.
+
+    Raises:
+        UsageError: There is none; the text names those there are.
+    """
+    names = demo_names()
+    if name not in names:
+        raise UsageError(f"there is no demo {name!r}; there is {', '.join(names)}")
+    module = import_module(f"poolmgr.demos.{name}")
+    summary = (module.__doc__ or "").strip().partition("\n")[0]
+    return Demo(name, summary, module.jobs)
+
+
+class Feed:
+    """Keeps a pool supplied with a demo's jobs, a bounded number ahead of its workers.
+
+    Args:
+        control: The pool's control.
+        demo: What is fed.
+        seed: Gives the order of the jobs.
+        seconds: Stop feeding after so long and begin pass after pass until then; None feeds one pass.
+    """
+
+    def __init__(self, control: FeedControl, demo: Demo, *, seed: int = 0, seconds: float | None = None) -> None:
+        self._control = control
+        self._calls = demo.calls(seed, endless=seconds is not None)
+        self._seconds = seconds
+        self._news = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="poolmgr-demo-feeder", daemon=True)
+        #: Jobs handed to the pool.  Written by the feeder; read by anybody.
+        self.submitted = 0
+        #: What the demo's own iterator raised, if it did.  Written by the feeder before it ends.
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to feed."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Feed no more, and wait until the feeder has left."""
+        self._stopped.set()
+        self._news.set()
+        self._thread.join()
+
+    @property
+    def ended(self) -> bool:
+        """True once no further job will come."""
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        leave = self._control.subscribe(self._news.set)
+        try:
+            self._feed()
+        except PoolClosed:
+            # The operator drained or terminated the pool: nothing is left to feed.
+            pass
+        except Exception as error:
+            self.error = error
+        finally:
+            leave()
+
+    def _feed(self) -> None:
+        deadline = None if self._seconds is None else time.monotonic() + self._seconds
+        open_jobs: list[Any] = []
+        while not self._stopped.is_set():
+            self._news.clear()
+            open_jobs = [job for job in open_jobs if not job.ready()]
+            room = AHEAD + AHEAD_PER_WORKER * self._control.snapshot().size - len(open_jobs)
+            for func, args in itertools.islice(self._calls, max(0, room)):
+                if self._stopped.is_set() or (deadline is not None and time.monotonic() >= deadline):
+                    return
+                open_jobs.append(self._control.submit_call(func, args))
+                self.submitted += 1
+                room -= 1
+            if room > 0:
+                return
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self._news.wait(left)
+            if left == 0.0:
+                return

@@ -1,0 +1,98 @@
+"""A pool with all that belongs to it, opened and closed in the right order: the same under the screen and without.
+
+Opening: resource tracker and fork server first, so that they are started from a process without threads and with
+its own stderr; then the board, the pool, the collector, the control.  Closing: the pool, so that the collector's
+last frame shows how it ended, then the control, the collector, the board.
+
+Thread: the caller's.  Closing waits for the threads and processes of all of them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from contextlib import ExitStack
+from multiprocessing import forkserver, resource_tracker
+from types import TracebackType
+from typing import Self
+
+from poolmgr.control.local import LocalControl
+from poolmgr.engine.pool import Pool
+from poolmgr.model.requests import Resume
+from poolmgr.model.snapshot import Counts, PoolSnapshot
+from poolmgr.model.states import PoolState
+from poolmgr.monitor.board import Board
+from poolmgr.monitor.collector import Collector
+
+
+class Session:
+    """An open pool, its monitor, its status dict and its control.
+
+    Args:
+        name: The pool's name, as viewers see it.
+        workers: How many worker processes.
+        start_method: ``fork``, ``spawn`` or ``forkserver``.
+    """
+
+    def __init__(self, name: str, workers: int, start_method: str) -> None:
+        self._name = name
+        self._workers = workers
+        self._start_method = start_method
+        self._stack = ExitStack()
+        self.pool: Pool
+        self.control: LocalControl
+        self.collector: Collector
+        self.board: Board
+
+    def __enter__(self) -> Self:
+        resource_tracker.ensure_running()
+        if self._start_method == "forkserver":
+            forkserver.ensure_running()
+        with ExitStack() as stack:
+            self.board = Board(self._name, os.getpid())
+            stack.callback(self.board.close)
+            context = multiprocessing.get_context(self._start_method)
+            self.pool = Pool(self._workers, context=context, name=self._name, capture_output=True)
+            stack.callback(self._end_pool)
+            self.collector = Collector(self.pool, board=self.board)
+            self.control = LocalControl(self.pool, self.collector)
+            self.collector.start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The pool is ended twice: here, so that the last frame shows it, and by the stack if this fails.
+        try:
+            self._end_pool()
+            self.control.close()
+            self.collector.stop()
+        finally:
+            self._stack.close()
+
+    def _end_pool(self) -> None:
+        self.pool.terminate()
+        self.pool.join()
+
+    def frame(self) -> PoolSnapshot:
+        """The newest picture of the collector: complete, and at most a frame old."""
+        return self.control.snapshot()
+
+    def counts(self) -> Counts:
+        """The counts at this moment, exact."""
+        return self.pool.snapshot().counts
+
+    def idle(self) -> bool:
+        """Whether no job runs or waits at this moment."""
+        snapshot = self.pool.snapshot()
+        return snapshot.state is PoolState.ENDED or snapshot.counts.ended >= snapshot.counts.submitted
+
+    def let_go(self) -> None:
+        """Start tasks again if the operator had held them: nobody is left to do it later."""
+        if self.pool.snapshot().state is PoolState.HELD:
+            self.control.send(Resume())
+
+    def drain(self) -> None:
+        """Take no more jobs; the workers leave when those there are have ended."""
+        self.pool.close()
