@@ -1,0 +1,25 @@
+"""What the monitor needs of a pool: two methods, so that any pool can be watched."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from poolmgr.model.snapshot import PoolSnapshot
+
+
+class LogTo(Protocol):
+    """Adds one line to a pool's log; callable from any thread."""
+
+    def __call__(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None: ...
+
+
+class Watchable(Protocol):
+    """A pool as the collector sees it."""
+
+    def snapshot(self) -> PoolSnapshot:
+        """The engine's own picture: no CPU, no memory, no history."""
+        ...
+
+    def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
+        """Add a line to the pool's log."""
+        ...
