@@ -1,0 +1,179 @@
+"""The control of a pool that lives in this process.
+
+Thread: the caller's.  Draining and terminating take as long as jobs take, so each waits in a thread of its own,
+"poolmgr-drain" or "poolmgr-terminate".
+Never: raises for what an operator asks; the reply says what is wrong in one sentence.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from poolmgr.control.target import load_target
+from poolmgr.errors import UnknownJob, UsageError
+from poolmgr.model.control import Listener
+from poolmgr.model.requests import (
+    Cancel,
+    Drain,
+    Kill,
+    Pause,
+    Reply,
+    Request,
+    Resize,
+    Resume,
+    Retry,
+    Submit,
+    Terminate,
+)
+from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.states import JobState, PoolState
+from poolmgr.monitor.collector import Collector
+
+if TYPE_CHECKING:
+    from poolmgr.engine.job import Job
+    from poolmgr.engine.pool import Pool
+
+#: Seconds that a drain waits before it looks whether the control was closed; what close() may cost at the most.
+SLICE = 0.5
+
+
+class LocalControl:
+    """A :class:`~poolmgr.model.control.PoolControl` of a pool and its collector, both of which its owner closes."""
+
+    def __init__(self, pool: Pool, collector: Collector) -> None:
+        self._pool = pool
+        self._collector = collector
+        self._closing = threading.Event()
+        self._waiters: list[threading.Thread] = []
+        self._waiters_lock = threading.Lock()
+        self._unsubscribe = pool.subscribe(collector.request_frame)
+
+    def snapshot(self) -> PoolSnapshot:
+        """The collector's newest picture."""
+        return self._collector.latest()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` called, from the collector's thread, when a picture with news in it is there."""
+        return self._collector.subscribe(listener)
+
+    def submit_call(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwds: dict[str, Any] | None = None,
+        name: str | None = None,
+    ) -> Job:
+        """``apply_async``, with callbacks that tell the listeners of the job's end.
+
+        Raises:
+            PoolClosed: The pool takes no more jobs.
+        """
+        return self._pool.apply_async(
+            func, args, {} if kwds is None else kwds, callback=self._heard, error_callback=self._heard, name=name
+        )
+
+    def send(self, request: Request) -> Reply:
+        """Carry out what an operator asks, and say what became of it."""
+        try:
+            reply = self._carry_out(request)
+        except (UsageError, UnknownJob, ValueError) as error:
+            return Reply(False, str(error), getattr(request, "job_id", None))
+        self._collector.request_frame()
+        return reply
+
+    def close(self) -> None:
+        """Stop listening to the pool, and wait for this control's threads. The pool goes on."""
+        self._unsubscribe()
+        self._closing.set()
+        with self._waiters_lock:
+            waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            waiter.join()
+
+    def _heard(self, _: object) -> None:
+        self._collector.request_frame()
+
+    def _carry_out(self, request: Request) -> Reply:
+        match request:
+            case Submit():
+                return self._submit(request)
+            case Resize(size):
+                return self._resize(size)
+            case Pause():
+                self._pool.pause()
+                return Reply(True, "held: no further task is started until you resume")
+            case Resume():
+                self._pool.resume()
+                return Reply(True, "resumed: tasks are started again")
+            case Cancel(job_id):
+                return self._cancel(job_id)
+            case Kill(job_id):
+                return self._kill(job_id)
+            case Retry(job_id):
+                job = self._pool.retry(job_id)
+                return Reply(True, f"job {job_id} is submitted again as job {job.id}", job.id)
+            case Drain():
+                return self._drain()
+            case Terminate():
+                self._wait_in_thread("poolmgr-terminate", self._terminate)
+                return Reply(True, "terminating: all workers end now")
+
+    def _submit(self, request: Submit) -> Reply:
+        job = self.submit_call(load_target(request.target), request.args, request.kwargs)
+        return Reply(True, f"job {job.id} submitted: {request.target}", job.id)
+
+    def _resize(self, size: int) -> Reply:
+        before = self._pool.snapshot().size
+        self._pool.resize(size)
+        noun = "worker" if size == 1 else "workers"
+        if size < before:
+            return Reply(True, f"from {before} to {size} {noun}: those too many leave after their jobs")
+        return Reply(True, f"{size} {noun}" if size == before else f"from {before} to {size} {noun}")
+
+    def _cancel(self, job_id: int) -> Reply:
+        if not self._pool.cancel(job_id):
+            return Reply(False, f"job {job_id} has ended already", job_id)
+        # What runs is always in the picture; what waits may be too far back in the queue to be shown.
+        job = self._pool.snapshot().job(job_id)
+        if job is not None and job.state is JobState.RUNNING:
+            return Reply(True, f"job {job_id} is asked to stop; kill it if it does not", job_id)
+        return Reply(True, f"job {job_id} is cancelled", job_id)
+
+    def _kill(self, job_id: int) -> Reply:
+        if self._pool.kill(job_id):
+            return Reply(True, f"job {job_id} is killed with its worker", job_id)
+        return Reply(False, f"job {job_id} is not running: no worker was killed", job_id)
+
+    def _drain(self) -> Reply:
+        held = self._pool.snapshot().state is PoolState.HELD
+        self._pool.close()
+        self._wait_in_thread("poolmgr-drain", self._join)
+        if held:
+            return Reply(True, "draining, but tasks are held: resume, or it never ends")
+        return Reply(True, "draining: no more jobs are taken, the workers leave when those there are have ended")
+
+    def _wait_in_thread(self, name: str, work: Callable[[], None]) -> None:
+        with self._waiters_lock:
+            self._waiters = [waiter for waiter in self._waiters if waiter.is_alive()]
+            if any(waiter.name == name for waiter in self._waiters):
+                return
+            waiter = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            self._waiters.append(waiter)
+            waiter.start()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the thread's top: the operator's log is the only one to tell
+            self._pool.log(f"{type(error).__name__}: {error}", level="error")
+        self._collector.request_frame()
+
+    def _terminate(self) -> None:
+        self._pool.terminate()
+        self._join()
+
+    def _join(self) -> None:
+        while not self._closing.is_set() and not self._pool.join(SLICE):
+            pass

@@ -1,0 +1,157 @@
+"""The collector: one picture of the pool a frame, for screens, headless runs and the board.
+
+    pool.snapshot() + sampler + histories + rates --> latest() --> board.publish()
+                                                       |
+                              listeners, if somebody had asked for a frame out of turn
+
+Thread: "poolmgr-collector", one for each pool, owns all the state here.  latest(), request_frame() and subscribe() are
+for any thread.
+Never: lets an error end it.  An error goes to the pool's log, once, and the next frame is tried.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+
+from poolmgr.model.control import Listener
+from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
+from poolmgr.model.states import PoolState
+from poolmgr.monitor.board import Board
+from poolmgr.monitor.histories import Histories
+from poolmgr.monitor.ports import Watchable
+from poolmgr.monitor.rates import Rate, remaining_seconds
+from poolmgr.monitor.sampler import Sample, Sampler
+
+#: Seconds between two frames: four a second is what a person can follow.
+INTERVAL = 0.25
+#: Least seconds between two frames however often somebody asks: a flood of news must not become a flood of frames.
+SHORTEST = 0.05
+#: Seconds between two frames of a pool that has ended: nothing changes, but a board that died is still replaced.
+ENDED_INTERVAL = 1.0
+
+
+class Collector:
+    """Takes frames of a pool until it is stopped.
+
+    Args:
+        pool: What to watch.
+        interval: Seconds between two frames.
+        board: Where frames are published; its owner closes it, after the collector.
+    """
+
+    def __init__(self, pool: Watchable, *, interval: float = INTERVAL, board: Board | None = None) -> None:
+        self._pool = pool
+        self._interval = interval
+        self._board = board
+        self._listeners: tuple[Listener, ...] = ()
+        self._listeners_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._requested = False
+        self._reported = ""
+        self._sampler = Sampler()
+        self._histories = Histories()
+        self._rate = Rate()
+        self._latest = pool.snapshot()
+        self._thread = threading.Thread(target=self._run, name="poolmgr-collector", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take a last frame, publish it, and end the thread. Stopping twice, or before the start, does no harm."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def latest(self) -> PoolSnapshot:
+        """The newest picture; any thread, never waits."""
+        return self._latest
+
+    def request_frame(self) -> None:
+        """Have a frame taken now and the listeners told, at most every :data:`SHORTEST` seconds; any thread, cheap."""
+        self._requested = True
+        self._wake.set()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have ``listener`` called after each requested frame, from this thread; what is returned ends that."""
+        with self._listeners_lock:
+            self._listeners = (*self._listeners, listener)
+
+        def unsubscribe() -> None:
+            with self._listeners_lock:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return unsubscribe
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            taken = time.monotonic()
+            # Cleared before the picture is taken: news that comes meanwhile asks for another.
+            self._wake.clear()
+            requested, self._requested = self._requested, False
+            self._guarded_frame(requested)
+            self._await_next(taken)
+        self._guarded_frame(requested=True)
+
+    def _await_next(self, taken: float) -> None:
+        interval = ENDED_INTERVAL if self._latest.state is PoolState.ENDED else self._interval
+        if not self._stop.is_set():
+            # stop() wakes too; were it lost to the clear() above, it would cost one interval.
+            self._wake.wait(max(0.0, taken + interval - time.monotonic()))
+            self._stop.wait(max(0.0, taken + SHORTEST - time.monotonic()))
+
+    def _guarded_frame(self, requested: bool) -> None:
+        try:
+            self._take_frame()
+            if self._board is not None:
+                self._board.publish(self._latest)
+            if requested:
+                for listener in self._listeners:
+                    listener()
+        except Exception as error:  # noqa: BLE001 - the thread's top: without it the screens would freeze in silence
+            text = f"monitor: {type(error).__name__}: {error}"
+            if text != self._reported:
+                self._reported = text
+                self._pool.log(text, level="error")
+
+    def _take_frame(self) -> None:
+        snapshot = self._pool.snapshot()
+        latest = self._latest
+        if latest.state is PoolState.ENDED and snapshot.state is PoolState.ENDED and snapshot.log == latest.log:
+            # The picture of the end stands: its time, rates and histories are those of the end.
+            self._latest = dataclasses.replace(latest, board_pid=self._board_pid())
+            return
+        now = time.monotonic()
+        samples = self._sampler.sample([worker.pid for worker in snapshot.workers])
+        self._histories.feed(now, snapshot, samples, self._cost())
+        rate = self._rate.feed(now, snapshot.counts.tasks_done)
+        self._latest = dataclasses.replace(
+            snapshot,
+            workers=tuple(self._merge(worker, samples.get(worker.pid)) for worker in snapshot.workers),
+            history=self._histories.pool(),
+            rate=rate,
+            eta=remaining_seconds(snapshot.counts, snapshot.jobs, rate),
+            monitor_percent=self._histories.monitor_percent,
+            board_pid=self._board_pid(),
+        )
+
+    def _merge(self, worker: WorkerSnapshot, sample: Sample | None) -> WorkerSnapshot:
+        return dataclasses.replace(
+            worker,
+            cpu_percent=None if sample is None else sample.cpu_percent,
+            rss=None if sample is None else sample.rss,
+            cpu_history=self._histories.worker(worker.slot),
+        )
+
+    def _board_pid(self) -> int | None:
+        return None if self._board is None else self._board.pid
+
+    def _cost(self) -> float:
+        """CPU seconds of this thread and of the board's, so far."""
+        return time.thread_time() + (0.0 if self._board is None else self._board.seconds)
