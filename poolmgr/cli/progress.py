@@ -44,10 +44,9 @@ def line(snapshot: PoolSnapshot, total: int | None) -> str:
         if count
     ]
     cpu = sum(worker.cpu_percent or 0.0 for worker in snapshot.workers)
-    return ", ".join(
-        [f"{snapshot.uptime:.0f} s: {jobs}", *bad, f"{snapshot.rate:,.0f} a second", f"CPU {cpu:.0f}%"]
-        + [f"{len(snapshot.workers)} worker{'s' * (len(snapshot.workers) != 1)}"]
-    )
+    workers = f"{len(snapshot.workers)} worker{'s' * (len(snapshot.workers) != 1)}"
+    speed = f"{snapshot.rate:,.0f} a second"
+    return ", ".join([f"{snapshot.uptime:.0f} s: {jobs}", *bad, speed, f"CPU {cpu:.0f}%", workers])
 
 
 class LineMeter:

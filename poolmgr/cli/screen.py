@@ -10,6 +10,7 @@ from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
 from poolmgr.errors import UsageError
 from poolmgr.runners.demo import Feed
+from poolmgr.runners.outcome import Tally
 
 if TYPE_CHECKING:
     from poolmgr.runners.session import Session
@@ -80,7 +81,7 @@ def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = 
             feed.stop()
         session.pool.terminate()
         session.pool.join()
-        outcome = headless.Tally().outcome(session.pool.snapshot())
+        outcome = Tally().outcome(session.pool.snapshot())
     else:
         session.let_go()
         if choice is QuitChoice.DRAIN:

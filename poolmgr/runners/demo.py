@@ -21,11 +21,18 @@ from poolmgr.model.snapshot import PoolSnapshot
 #: One job: a function and its arguments.
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
-#: Jobs that wait in the pool beyond those that its workers run.  More would have to be drained after ``--for`` has
-#: run out, and would hide from a viewer what comes next; fewer, and workers run dry while the feeder wakes up.
+#: Jobs that are in the pool at once, at the least.  Each one more has to be drained after ``--for`` has run out; with
+#: fewer, workers run dry until the feeder hears that jobs have ended.
 AHEAD = 50
-#: For each worker, on top of AHEAD: a pool of many workers empties its queue in proportion.
+#: For each worker, on top of that: a pool of many workers empties its queue in proportion.
 AHEAD_PER_WORKER = 4
+#: As many times the jobs that ended between two looks are kept in the pool: news comes at most every 50 ms, in which
+#: hundreds of tiny jobs may end.
+AHEAD_BY_SPEED = 4
+#: And no more, however fast they end.
+AHEAD_MOST = 5000
+#: Seconds between two looks when there is no news: a frame that failed tells nobody, and must not stop the feed.
+LOOK = 1.0
 
 
 class FeedControl(Protocol):
@@ -51,7 +58,14 @@ class Demo:
     def calls(self, seed: int, *, endless: bool) -> Iterator[Call]:
         """The jobs of one pass, or of pass after pass, each in an order of its own that follows from ``seed``."""
         passes: Iterable[int] = itertools.count(seed) if endless else (seed,)
-        return itertools.chain.from_iterable(self.jobs(each) for each in passes)
+        for each in passes:
+            empty = True
+            for call in self.jobs(each):
+                empty = False
+                yield call
+            if empty:
+                # An installation without the demo's input: pass after pass of nothing would never end.
+                return
 
     def count(self, seed: int) -> int:
         """How many jobs one pass has."""
@@ -127,7 +141,8 @@ class Feed:
         except PoolClosed:
             # The operator drained or terminated the pool: nothing is left to feed.
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
+            # The top of this thread, and the demo's own iterator runs in it: the run ends with what it raised.
             self.error = error
         finally:
             leave()
@@ -135,19 +150,24 @@ class Feed:
     def _feed(self) -> None:
         deadline = None if self._seconds is None else time.monotonic() + self._seconds
         open_jobs: list[Any] = []
-        while not self._stopped.is_set():
+        while not self._over(deadline):
             self._news.clear()
+            before = len(open_jobs)
             open_jobs = [job for job in open_jobs if not job.ready()]
-            room = AHEAD + AHEAD_PER_WORKER * self._control.snapshot().size - len(open_jobs)
+            room = self._ahead(ended=before - len(open_jobs)) - len(open_jobs)
             for func, args in itertools.islice(self._calls, max(0, room)):
-                if self._stopped.is_set() or (deadline is not None and time.monotonic() >= deadline):
+                if self._over(deadline):
                     return
                 open_jobs.append(self._control.submit_call(func, args))
                 self.submitted += 1
                 room -= 1
             if room > 0:
                 return
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            self._news.wait(left)
-            if left == 0.0:
-                return
+            self._news.wait(LOOK if deadline is None else min(LOOK, max(0.0, deadline - time.monotonic())))
+
+    def _over(self, deadline: float | None) -> bool:
+        return self._stopped.is_set() or (deadline is not None and time.monotonic() >= deadline)
+
+    def _ahead(self, ended: int) -> int:
+        by_speed = min(AHEAD_MOST, AHEAD_BY_SPEED * ended)
+        return max(AHEAD, by_speed) + AHEAD_PER_WORKER * self._control.snapshot().size

@@ -1,7 +1,7 @@
 """A pool with all that belongs to it, opened and closed in the right order: the same under the screen and without.
 
 Opening: resource tracker and fork server first, so that they are started from a process without threads and with
-its own stderr; then the board, the pool, the collector, the control.  Closing: the pool, so that the collector's
+its own stderr; then the pool, the board, the collector, the control.  Closing: the pool, so that the collector's
 last frame shows how it ended, then the control, the collector, the board.
 
 Thread: the caller's.  Closing waits for the threads and processes of all of them.
@@ -10,7 +10,6 @@ Thread: the caller's.  Closing waits for the threads and processes of all of the
 from __future__ import annotations
 
 import multiprocessing
-import os
 from contextlib import ExitStack
 from multiprocessing import forkserver, resource_tracker
 from types import TracebackType
@@ -49,11 +48,11 @@ class Session:
         if self._start_method == "forkserver":
             forkserver.ensure_running()
         with ExitStack() as stack:
-            self.board = Board(self._name, os.getpid())
-            stack.callback(self.board.close)
             context = multiprocessing.get_context(self._start_method)
             self.pool = Pool(self._workers, context=context, name=self._name, capture_output=True)
             stack.callback(self._end_pool)
+            self.board = Board(self._name, self.pool.log)
+            stack.callback(self.board.close)
             self.collector = Collector(self.pool, board=self.board)
             self.control = LocalControl(self.pool, self.collector)
             self.collector.start()
