@@ -24,7 +24,8 @@ def load_target(target: str) -> Callable[..., Any]:
         raise UsageError(f"{target!r} does not name a function: write module:function, such as math:factorial")
     try:
         found: Any = import_module(module_name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the module is a user's code, it may raise anything
+    except (Exception, SystemExit) as error:
+        # The module is a user's code: it may raise anything, and must not end the app.
         raise UsageError(f"{module_name!r} cannot be imported: {type(error).__name__}: {error}") from error
     for name in names:
         try:

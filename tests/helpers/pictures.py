@@ -1,0 +1,42 @@
+"""Snapshots with something in every field, for tests that move them about."""
+
+from __future__ import annotations
+
+import os
+
+from poolmgr.model.snapshot import Counts, History, JobSnapshot, LogLine, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.states import JobState, PoolState, WorkerState
+
+
+def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int = 40) -> PoolSnapshot:
+    """A pool of two workers in full swing."""
+    return PoolSnapshot(
+        name=name,
+        pid=os.getpid(),
+        state=PoolState.RUN,
+        start_method="fork",
+        size=2,
+        started=990.0,
+        time=time,
+        counts=Counts(60, 15, 2, 36, 3, 1, 2, 1, tasks_done),
+        workers=(
+            WorkerSnapshot(0, 101, WorkerState.RUNNING, 990.0, 2, 7, "resize", 1.5, 20, 1, 97.5, 1 << 20, (90.0, 97.5)),
+            WorkerSnapshot(1, 102, WorkerState.IDLE, 990.1),
+        ),
+        jobs=(
+            JobSnapshot(7, JobState.RUNNING, "resize", "('a.png',)", 0, 101, 999.0, 999.5, name="first"),
+            JobSnapshot(
+                5, JobState.FAILED, "fetch", "(1,)", 1, 102, 991.0, 992.0, 993.0, "KeyError: 'x'", "Traceback", 2, 3
+            ),
+            JobSnapshot(8, JobState.QUEUED, "work", "100 items", submitted=999.9, tasks=25, tasks_done=4),
+        ),
+        log=(
+            LogLine(1, 990.0, "event", "opened"),
+            LogLine(2, 995.0, "err", "warning: deep", slot=1, pid=102, job_id=5, level="warning"),
+        ),
+        history=History((4.0, 5.0), (180.0, 190.0)),
+        rate=4.5,
+        eta=9.5,
+        monitor_percent=0.7,
+        board_pid=4242,
+    )
