@@ -1,0 +1,43 @@
+"""The palette's commands: every act of the table of keys, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from poolmgr.tui.keys import KEYS, Key
+
+
+class Acts(Provider):
+    """The acts that the screen below the palette can do now."""
+
+    def _able(self) -> Iterator[Key]:
+        screen = self.screen
+        ids = {binding.id for _, binding in screen._bindings}
+        focused = screen.focused
+        if focused is not None:
+            ids |= {binding.id for _, binding in focused._bindings}
+        for key in KEYS:
+            if key.palette and (key.where == "app" or key.id in ids) and screen.check_action(key.action, ()):
+                yield key
+
+    async def discover(self) -> Hits:
+        """All of them, before anything is typed."""
+        for key in self._able():
+            yield DiscoveryHit(f"{key.label} ({key.shown})", partial(self._run, key), help=key.tooltip)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose name or sentence matches."""
+        matcher = self.matcher(query)
+        for key in self._able():
+            name = f"{key.label} ({key.shown})"
+            score = max(matcher.match(name), matcher.match(key.tooltip) * 0.8)
+            if score > 0:
+                yield Hit(score, matcher.highlight(name), partial(self._run, key), help=key.tooltip)
+
+    async def _run(self, key: Key) -> None:
+        focused = self.screen.focused
+        at_list = key.where in ("list", "log") and focused is not None
+        await self.app.run_action(key.action, focused if at_list and focused is not None else self.screen)

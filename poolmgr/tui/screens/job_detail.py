@@ -1,0 +1,90 @@
+"""One job, whole: what was called, what came of it, the traceback, and what it printed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
+from poolmgr.tui.keys import bindings
+from poolmgr.tui.screens.base import JobScreen, Target
+from poolmgr.tui.widgets.header import PoolHeader
+from poolmgr.tui.widgets.job_text import JobText, describe
+from poolmgr.tui.widgets.key_bar import KeyBar
+from poolmgr.tui.widgets.log_view import LogView
+
+
+class JobDetail(JobScreen):
+    """Follows one job from frame to frame; ``n`` and ``N`` go to other jobs that ended badly."""
+
+    AUTO_FOCUS = "#job"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("detail", "job"), ("escape", "app.pop_screen", "Back")]
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self._job_id = job_id
+        self._job: JobSnapshot | None = None
+
+    def compose(self) -> ComposeResult:
+        """The pool's head, the job's text, and its lines of the log."""
+        yield PoolHeader(id="header")
+        with VerticalScroll(id="job"):
+            yield JobText(id="job-text")
+        yield LogView(id="output", title="Output of this job", job_id=self._job_id)
+        yield KeyBar("detail", "job")
+
+    def on_mount(self) -> None:
+        """Follow the app's snapshots."""
+        self.watch(self.app, "snapshot", self._take)
+
+    def _take(self, snapshot: PoolSnapshot | None) -> None:
+        cockpit = self.cockpit
+        self.query_one(PoolHeader).take(snapshot, hertz=cockpit.refresh_hz, trouble=cockpit.trouble)
+        if snapshot is None:
+            return
+        job = snapshot.job(self._job_id)
+        forgotten = job is None
+        self._job = job if job is not None else self._job
+        self.query_one("#job", VerticalScroll).border_title = Content(
+            f"Job {self._job_id}{', no longer among the jobs shown' if forgotten else ''}  (Esc)"
+        )
+        if self._job is None:
+            text = Content(f"The pool does not list job {self._job_id}.")
+        else:
+            text = describe(self._job, snapshot)
+        self.query_one(JobText).take(text)
+        self.query_one(LogView).take(snapshot.log)
+        self.query_one(KeyBar).update_keys()
+
+    def target(self) -> Target | None:
+        """The job of this screen."""
+        return None if self._job is None else Target(self._job_id, self._job.state, self._job)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey what cannot be done now."""
+        if action in ("next_bad", "previous_bad"):
+            return any(job.id != self._job_id for job in self._bad()) or None
+        return super().check_action(action, parameters)
+
+    def _bad(self) -> list[JobSnapshot]:
+        snapshot = self.cockpit.snapshot
+        return [] if snapshot is None else [job for job in snapshot.jobs if job.state.retryable]
+
+    def _go(self, step: int) -> None:
+        ids = [job.id for job in self._bad()]
+        if not ids:
+            return
+        place = ids.index(self._job_id) + step if self._job_id in ids else 0
+        self.app.switch_screen(JobDetail(ids[place % len(ids)]))
+
+    def action_next_bad(self) -> None:
+        """To the next one in the list that ended badly."""
+        self._go(1)
+
+    def action_previous_bad(self) -> None:
+        """To the one before."""
+        self._go(-1)

@@ -1,0 +1,149 @@
+"""The pool in three lines: what it is, how far it is, and how it fares."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widget import Widget
+
+from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.tui.format import bar, clock, count, harmless, rate, spark
+from poolmgr.tui.marks import POOL_STYLES
+
+Piece = tuple[str, str]
+
+#: From this width on, the header also tells what only few people ask for.
+ROOMY = 120
+
+
+class PoolHeader(Widget):
+    """Draws a snapshot's head figures. Pieces that do not fit are left out, the least important first."""
+
+    DEFAULT_CSS = "PoolHeader { height: 3; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._snapshot: PoolSnapshot | None = None
+        self._hertz = 0.0
+        self._words: tuple[str, ...] = ()
+        self._trouble = ""
+
+    def take(
+        self, snapshot: PoolSnapshot | None, *, hertz: float, words: tuple[str, ...] = (), trouble: str = ""
+    ) -> None:
+        """Show this picture.
+
+        Args:
+            snapshot: The newest one, or the last one that could be had.
+            hertz: How often a new one comes.
+            words: What the operator must not forget, such as FILTER.
+            trouble: Why there is no newer one.
+        """
+        self._snapshot, self._hertz, self._words, self._trouble = snapshot, hertz, words, harmless(trouble)
+        self.refresh()
+
+    def render(self) -> Content:
+        """The three lines."""
+        width = self.size.width
+        snapshot = self._snapshot
+        if snapshot is None:
+            text = self._trouble or "waiting for the first picture of the pool"
+            return Content.assemble((" poolmgr  ", "bold"), (text, "$text-error" if self._trouble else "$text-muted"))
+        lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
+        return Content("\n").join(lines)
+
+    def _first(self, snapshot: PoolSnapshot, width: int) -> Content:
+        right: list[Piece] = [(f" {word} ", "$text-warning reverse") for word in self._words]
+        if self._trouble:
+            right.append((f" STALE {self._trouble}"[: max(12, width // 2)], "bold $text-error"))
+        else:
+            right.append((f" LIVE {self._hertz:g}Hz ", "$text-success"))
+        if width >= 60:
+            right.append((" ?help ", "$text-muted"))
+        room = width - sum(len(text) for text, _ in right)
+        left = _fitting(_identity(snapshot, width), room)
+        fill = " " * max(0, room - sum(len(text) for text, _ in left))
+        return Content.assemble(*left, fill, *right)
+
+
+def _identity(snapshot: PoolSnapshot, width: int) -> list[Piece]:
+    there = len(snapshot.workers)
+    pieces: list[Piece] = [
+        (" poolmgr ", "bold $text-primary"),
+        (f" {harmless(snapshot.name)} ", "bold"),
+        (f"[{snapshot.state.word}]", f"bold {POOL_STYLES[snapshot.state]}"),
+        (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
+        (f"  {snapshot.start_method}", ""),
+        (f"  up {clock(snapshot.uptime)}", ""),
+    ]
+    if width >= ROOMY:
+        pieces.append((f"  pid {snapshot.pid}", "$text-muted"))
+        if snapshot.board_pid is not None:
+            pieces.append((f"  board pid {snapshot.board_pid}", "$text-muted"))
+        if snapshot.monitor_percent > 0:
+            pieces.append((f"  monitor {snapshot.monitor_percent:.1f}% cpu", "$text-muted"))
+    return pieces
+
+
+def progress_line(snapshot: PoolSnapshot, width: int) -> Content:
+    """How many jobs ended of those submitted, as numbers, bar and percent, and when it will be over."""
+    counts = snapshot.counts
+    if counts.submitted == 0:
+        return Content.assemble(
+            (" no jobs yet: press ", "$text-muted"), ("a", "bold"), (" to submit one", "$text-muted")
+        )
+    left = f" {count(counts.ended)}/{count(counts.submitted)} "
+    right = f" {_percent(counts.ended, counts.submitted)}"
+    if snapshot.eta is not None and counts.ended < counts.submitted:
+        right += f"  ETA {clock(snapshot.eta)}"
+    room = width - len(left) - len(right) - 1
+    if room < 4:
+        return Content(f"{left}{right}")
+    full = bar(counts.ended, counts.submitted, room)
+    done = full.rstrip(" ")
+    return Content.assemble((left, "bold"), (done, "$success"), ("░" * (room - len(done)), "$text-disabled"), right)
+
+
+def _percent(part: int, whole: int) -> str:
+    # Rounding must not say 100% while one job of a million still runs.
+    return f"{part * 100 // whole}%"
+
+
+def figures_line(snapshot: PoolSnapshot, width: int) -> Content:
+    """The rate and where the jobs are; what went wrong is told even when it is nothing."""
+    counts = snapshot.counts
+    history = snapshot.history.throughput
+    columns = 24 if width >= ROOMY else 12
+    pieces: list[Piece] = [(f" {rate(snapshot.rate)} tasks/s", "bold")]
+    top = max(history, default=0.0)
+    if top > 0:
+        pieces.append((f" {spark(history, columns, top)}", "$text-accent"))
+    pieces += [
+        (f"  {count(counts.running)} run", ""),
+        (f"  {count(counts.queued)} wait", ""),
+        _bad(counts.failed, "failed", "$text-error"),
+        _bad(counts.lost, "lost", "$text-error"),
+        _bad(counts.killed, "killed", "$text-warning"),
+    ]
+    if counts.cancelled:
+        pieces.append((f"  {count(counts.cancelled)} cancelled", "$text-warning"))
+    if width >= ROOMY:
+        pieces.append((f"  {count(counts.done)} done", ""))
+        if counts.tasks_done:
+            pieces.append((f"  {count(counts.tasks_done)} tasks", "$text-muted"))
+        if snapshot.history.cpu:
+            pieces.append((f"  cpu {snapshot.history.cpu[-1]:.0f}%", ""))
+    return Content.assemble(*_fitting(pieces, width))
+
+
+def _bad(number: int, word: str, style: str) -> Piece:
+    return f"  {count(number)} {word}", f"bold {style}" if number else "$text-muted"
+
+
+def _fitting(pieces: list[Piece], room: int) -> list[Piece]:
+    kept: list[Piece] = []
+    for text, style in pieces:
+        if len(text) > room:
+            break
+        kept.append((text, style))
+        room -= len(text)
+    return kept

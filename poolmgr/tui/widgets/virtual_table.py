@@ -1,0 +1,333 @@
+"""A table on the Line API: it draws only the rows that are seen, and repaints only the lines that changed.
+
+It costs the same for a thousand and for a million rows. Runs in the app's thread; rows are read, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from poolmgr.tui.format import fit
+from poolmgr.tui.keys import bindings
+
+Row = TypeVar("Row")
+
+#: Text of a cell and the name of its style (one of STYLES), or the text alone.
+Cell = str | tuple[str, str]
+Line = tuple[tuple[str, str], ...]
+
+#: Component classes for cells: colours come from the theme, meaning never from colour alone.
+STYLES = ("dim", "good", "bad", "warn", "accent", "meter", "strong")
+
+#: Rows around the old place that are searched for the cursor's row.  A job that jumps further between two frames
+#: counts as gone; searching a million rows each frame would cost more than drawing them.
+REACH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One column: what it shows, and how much room it has."""
+
+    title: str
+    #: Cells it has at least.
+    width: int
+    #: Makes the cell from the row and the width at hand.
+    cell: Callable[[Row, int], Cell]
+    right: bool = False
+    #: Share of the room that is left over.
+    grow: int = 0
+    #: The column is left out of a table narrower than this, or wider than that.
+    needs: int = 0
+    up_to: int = 100_000
+
+
+class VirtualTable(ScrollView, Generic[Row], can_focus=True):
+    """Rows of a sequence under a cursor that stays on its row, not on its place.
+
+    Until the table is first focused or moved in, the cursor rests at the first row. From then on it is bound to a
+    row's key: when the row moves, the list scrolls so that the row stays where it is seen. When the row leaves the
+    list, the cursor stays at its place, and ``lost`` says whose place it was, until the next move.
+    """
+
+    BINDINGS = bindings("list")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "virtual-table--header",
+        "virtual-table--cursor",
+        "virtual-table--cursor-blurred",
+        *(f"virtual-table--{name}" for name in STYLES),
+    }
+
+    class CursorMoved(Message):
+        """The cursor is on another row, or its row changed places."""
+
+        def __init__(self, table: VirtualTable[Row]) -> None:
+            super().__init__()
+            self.table = table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last place counts."""
+            return isinstance(message, VirtualTable.CursorMoved) and message.table is self.table
+
+    class Opened(Message):
+        """Enter or a second click on a row."""
+
+        def __init__(self, table: VirtualTable[Row]) -> None:
+            super().__init__()
+            self.table = table
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.rows: Sequence[Row] = ()
+        self.columns: tuple[Column[Row], ...] = ()
+        #: Key of the row that the cursor left the list with, None after the next move.
+        self.lost: Hashable | None = None
+        self._cursor = 0
+        self._bound: Hashable | None = None
+        self._widths: list[tuple[Column[Row], int]] = []
+        self._widths_for = -1
+        #: What each visible line shows now, so that a new frame repaints only what differs.
+        self._painted: dict[int, tuple[Line, str]] = {}
+        self._strips: LRUCache[tuple[Line, str], Strip] = LRUCache(1024)
+        self._styles: dict[str, Style] = {}
+
+    def key_of(self, row: Row) -> Hashable:
+        """What the cursor is bound to: the same for the same thing in every frame."""
+        raise NotImplementedError
+
+    # --- what others ask
+
+    @property
+    def cursor(self) -> int:
+        """Place of the cursor, from 0."""
+        return self._cursor
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor, None in an empty table."""
+        return self.rows[self._cursor] if self._cursor < len(self.rows) else None
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show these rows from now on, and repaint the lines that differ."""
+        self.rows = rows
+        size = Size(1, len(rows) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self._follow_row()
+        self._repaint_changed()
+
+    def bind_here(self) -> None:
+        """Bind the cursor to the row that it is on."""
+        row = self.cursor_row
+        self._bound = None if row is None else self.key_of(row)
+        self.lost = None
+
+    # --- the cursor
+
+    def _follow_row(self) -> None:
+        before = self._cursor
+        last = max(0, len(self.rows) - 1)
+        if self._bound is None:
+            self._cursor = min(before, last)
+        else:
+            found = self._find(self._bound, before)
+            if found is None:
+                self.lost = self._bound if self.lost is None else self.lost
+                self._cursor = min(before, last)
+                row = self.cursor_row
+                self._bound = self._bound if row is None else self.key_of(row)
+            else:
+                self._cursor = found
+        if self._cursor != before:
+            self._scroll_rows(self.scroll_offset.y + self._cursor - before)
+            self.post_message(self.CursorMoved(self))
+
+    def _find(self, key: Hashable, near: int) -> int | None:
+        rows = self.rows
+        for step in range(min(REACH, len(rows) + 1)):
+            for place in {near + step, near - step}:
+                if 0 <= place < len(rows) and self.key_of(rows[place]) == key:
+                    return place
+        return None
+
+    def _move_to(self, place: int) -> None:
+        place = max(0, min(place, len(self.rows) - 1))
+        self._cursor = place
+        self.bind_here()
+        top = self.scroll_offset.y
+        if place < top:
+            self._scroll_rows(place)
+        elif place >= top + self._page:
+            self._scroll_rows(place - self._page + 1)
+        self._repaint_changed()
+        self.post_message(self.CursorMoved(self))
+
+    def _scroll_rows(self, top: int) -> None:
+        self.scroll_to(y=max(0, min(top, self.max_scroll_y)), animate=False)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.scrollable_content_region.height - 1)
+
+    def action_cursor_down(self) -> None:
+        """One row down."""
+        self._move_to(self._cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        """One row up."""
+        self._move_to(self._cursor - 1)
+
+    def action_cursor_page_down(self) -> None:
+        """One page down."""
+        self._move_to(self._cursor + self._page)
+
+    def action_cursor_page_up(self) -> None:
+        """One page up."""
+        self._move_to(self._cursor - self._page)
+
+    def action_cursor_half_down(self) -> None:
+        """Half a page down."""
+        self._move_to(self._cursor + max(1, self._page // 2))
+
+    def action_cursor_half_up(self) -> None:
+        """Half a page up."""
+        self._move_to(self._cursor - max(1, self._page // 2))
+
+    def action_cursor_top(self) -> None:
+        """To the first row."""
+        self._move_to(0)
+
+    def action_cursor_bottom(self) -> None:
+        """To the last row."""
+        self._move_to(len(self.rows) - 1)
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.cursor_row is not None:
+            self.post_message(self.Opened(self))
+
+    def on_focus(self) -> None:
+        """Who comes here aims at something: from now on the cursor stays on its row."""
+        if self._bound is None:
+            self.bind_here()
+        self._repaint_changed()
+        self.post_message(self.CursorMoved(self))
+
+    def on_blur(self) -> None:
+        """The cursor's line looks different without focus."""
+        self._repaint_changed()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor on a row, a second one opens it."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < 1:
+            return
+        place = self.scroll_offset.y + offset.y - 1
+        if place < len(self.rows):
+            self._move_to(place)
+            if event.chain == 2:
+                self.action_open()
+
+    # --- drawing
+
+    def render_line(self, y: int) -> Strip:
+        """One line: the header, a row, or nothing."""
+        width = self.scrollable_content_region.width
+        if width != self._widths_for:
+            self._fit_columns(width)
+        if y == 0:
+            titles = tuple((fit(column.title, size, right=column.right), "header") for column, size in self._widths)
+            return self._strip(titles, "header")
+        line, mode = self._line_at(y)
+        self._painted[y] = (line, mode)
+        return self._strip(line, mode)
+
+    def notify_style_update(self) -> None:
+        """A new theme: nothing drawn before is right any more."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Another part is seen: what was painted where is no longer true."""
+        if round(old_value) != round(new_value):
+            self._painted.clear()
+        super().watch_scroll_y(old_value, new_value)
+
+    def _repaint_changed(self) -> None:
+        width = self.scrollable_content_region.width
+        if width != self._widths_for:
+            return  # the coming resize paints everything
+        for y, painted in list(self._painted.items()):
+            if self._line_at(y) != painted:
+                self.refresh(Region(0, y, width, 1))
+
+    def _line_at(self, y: int) -> tuple[Line, str]:
+        place = self.scroll_offset.y + y - 1
+        if place >= len(self.rows):
+            return (), ""
+        row = self.rows[place]
+        cells = []
+        for column, width in self._widths:
+            cell = column.cell(row, width)
+            text, style = (cell, "") if isinstance(cell, str) else cell
+            cells.append((fit(text, width, right=column.right), style))
+        mode = "" if place != self._cursor else "cursor" if self.has_focus else "cursor-blurred"
+        return tuple(cells), mode
+
+    def _strip(self, line: Line, mode: str) -> Strip:
+        strip = self._strips.get((line, mode))
+        if strip is None:
+            strip = self._draw(line, mode)
+            self._strips[(line, mode)] = strip
+        return strip.adjust_cell_length(self._widths_for, self._style(mode)).simplify()
+
+    def _draw(self, line: Line, mode: str) -> Strip:
+        base = self._style(mode)
+        segments: list[Segment] = []
+        for place, (text, name) in enumerate(line):
+            if place:
+                segments.append(Segment(" ", base))
+            style = base if not name or name == mode else base + self._ink(name, mode)
+            segments.append(Segment(text, style))
+        return Strip(segments)
+
+    def _style(self, mode: str) -> Style:
+        style = self._styles.get(mode)
+        if style is None:
+            style = self.rich_style + (
+                self.get_component_rich_style(f"virtual-table--{mode}", partial=True) if mode else Style()
+            )
+            self._styles[mode] = style
+        return style
+
+    def _ink(self, name: str, mode: str) -> Style:
+        # On the focused cursor's background the theme's own text colour is the one that can be read.
+        if mode == "cursor":
+            return Style()
+        style = self._styles.get(f"ink {name}")
+        if style is None:
+            style = self.get_component_rich_style(f"virtual-table--{name}", partial=True)
+            self._styles[f"ink {name}"] = style
+        return style
+
+    def _fit_columns(self, width: int) -> None:
+        columns = [column for column in self.columns if column.needs <= width <= column.up_to]
+        left = width - sum(column.width for column in columns) - (len(columns) - 1)
+        shares = sum(column.grow for column in columns) or 1
+        self._widths = [
+            (column, column.width + max(0, left) * column.grow // shares if column.grow else column.width)
+            for column in columns
+        ]
+        self._widths_for = width
+        self._painted.clear()
