@@ -84,6 +84,7 @@ class Board:
         self._writer: Writer | None = None
         self._sent: dict[str, Any] = {}
         self._generation = 0  # Of processes: the first one is 1.
+        self._started = 0.0
         self._delay = 0.0
         self._not_before = 0.0
         self._thread = threading.Thread(target=self._run, name="poolmgr-board", daemon=True)
@@ -118,10 +119,8 @@ class Board:
     def _run(self) -> None:
         try:
             while (frame := self._next_frame()) is not None:
-                if self._writer is not None:
-                    self._update(to_status(frame))
-                elif time.monotonic() >= self._not_before:
-                    self._start(to_status(frame))
+                if not (self._start(frame) if self._writer is None else self._update(frame)):
+                    self._keep(frame)
                 self.seconds = time.thread_time()
         except Exception as error:  # noqa: BLE001 - the thread's top: the pool must hear why its board is gone
             self._log_unless_closing(f"status board given up: {type(error).__name__}: {error}", "error")
@@ -129,29 +128,44 @@ class Board:
             self._drop()
 
     def _next_frame(self) -> PoolSnapshot | None:
+        """The newest frame, once there is one and a board may take it; None if the board is being closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._frame is not None)
+            if self._writer is None:
+                self._changed.wait_for(lambda: self._closing, max(0.0, self._not_before - time.monotonic()))
             frame, self._frame = self._frame, None
             return None if self._closing else frame
 
-    def _update(self, status: dict[str, Any]) -> None:
+    def _keep(self, frame: PoolSnapshot) -> None:
+        """The frame is still to be published, unless a newer one has come."""
+        with self._changed:
+            if self._frame is None:
+                self._frame = frame
+
+    def _update(self, frame: PoolSnapshot) -> bool:
+        """Send what changed; False if the board is lost."""
         assert self._writer is not None
-        changed = changed_keys(self._sent, status)
+        status = to_status(frame)
         self._sending = time.monotonic()
         try:
-            self._writer.update(changed)
-            self._sent = status
+            self._writer.update(changed_keys(self._sent, status))
         except LOST:
-            self._delay = 0.0 if time.monotonic() - self._not_before > SOUND else self._delay
+            if time.monotonic() - self._started > SOUND:
+                self._delay = 0.0
             pid, code = self.pid, self._drop()
             self._log_unless_closing(f"status board {pid} {describe_exit(code)}; it is started again", "warning")
+            return False
         finally:
             self._sending = None
+        self._sent = status
+        return True
 
-    def _start(self, status: dict[str, Any]) -> None:
-        """Start the process with this status in it, or set the time of the next try."""
+    def _start(self, frame: PoolSnapshot) -> bool:
+        """Start the process with this frame in it; False, and the time of the next try is set, if it cannot start."""
+        self._started = time.monotonic()
         self._delay = BACKOFF[0] if self._delay == 0 else min(2 * self._delay, BACKOFF[1])
-        self._not_before = time.monotonic() + self._delay
+        self._not_before = self._started + self._delay
+        status = to_status(frame)
         try:
             address = self._launch(status)
             self._writer = Writer(address, self._key)
@@ -161,10 +175,11 @@ class Board:
             self._log_unless_closing(
                 f"status board cannot start: {error}; the pool goes on, the next try is in {self._delay:g} s", "error"
             )
-            return
+            return False
         self._sent = status
         if self._generation > 1:
             self._log_unless_closing(f"status board restarted as process {self.pid}", "info")
+        return True
 
     def _launch(self, status: dict[str, Any]) -> str:
         self._generation += 1

@@ -7,6 +7,7 @@ import io
 import multiprocessing
 import os
 import signal
+from multiprocessing import forkserver
 
 import psutil
 import pytest
@@ -30,7 +31,7 @@ OWNER = """
 @pytest.fixture(scope="module", autouse=True)
 def _fork_server() -> None:
     """The fork server lasts as long as the process; have it before the first test is watched."""
-    multiprocessing.forkserver.ensure_running()
+    forkserver.ensure_running()
 
 
 @pytest.mark.parametrize("method", METHODS)
