@@ -1,0 +1,154 @@
+"""The completion thread: rebuilds results, runs callbacks, wakes those who wait.
+
+Thread: "poolmgr-completion", one for each pool, and the only place in the owner where a user's callback or a user's
+unpickling code runs.  It may take any time over them: feeding goes on meanwhile.
+Order: as in the stock pool, a job's callback runs before its ``get()`` returns, and callbacks run one at a time.
+If it dies: it cannot by a user's code, which is guarded; the interpreter's end is its only other end.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, NamedTuple
+
+from poolmgr.engine.job import AnyJob
+from poolmgr.engine.wire import Buffer
+from poolmgr.errors import JobExited, JobStopped, RemoteError
+
+
+class Outcome(NamedTuple):
+    """What became of one task: a value or an error, or a pickle of one."""
+
+    job: AnyJob
+    position: int
+    success: bool
+    value: Any = None
+    #: The pickle of the value, None if ``value`` is it.
+    payload: Buffer | None = None
+    #: The error in one line and its traceback, for an error that cannot be rebuilt.
+    summary: str = ""
+    traceback: str = ""
+
+
+class Completion(threading.Thread):
+    """Settles outcomes one after the other."""
+
+    def __init__(
+        self, report: Callable[[str, AnyJob | None], None], spoiled: Callable[[AnyJob, str, str], None]
+    ) -> None:
+        """Make the thread.
+
+        Args:
+            report: Takes what went wrong in a callback, for the log.
+            spoiled: Takes a job whose result could not be unpickled, with a line and a traceback.
+        """
+        super().__init__(name="poolmgr-completion", daemon=True)
+        self._queue: queue.SimpleQueue[Outcome | Callable[[], object] | None] = queue.SimpleQueue()
+        self._report = report
+        self._spoiled = spoiled
+        #: Callbacks that wait for another job, one inside the other.
+        self._helping = 0
+        self._stopped = False
+
+    def put(self, outcome: Outcome) -> None:
+        """Have ``outcome`` settled."""
+        self._queue.put(outcome)
+
+    def call(self, step: Callable[[], object]) -> None:
+        """Have ``step`` run in its turn."""
+        self._queue.put(step)
+
+    def stop(self) -> None:
+        """Settle what is there, then end."""
+        self._queue.put(None)
+
+    def serves_me(self) -> bool:
+        """Whether the caller is the completion thread, that is, a callback."""
+        return threading.current_thread() is self
+
+    def look_again(self) -> None:
+        """A job was settled elsewhere: a callback may wait for just that."""
+        if self._helping:
+            self._queue.put(_nothing)
+
+    def help(self, condition: Callable[[], bool], timeout: float | None) -> None:
+        """Settle what is due, inside a callback, until ``condition`` holds or ``timeout`` seconds are over."""
+        end = None if timeout is None else time.monotonic() + timeout
+        self._helping += 1
+        try:
+            while not condition() and not self._stopped:
+                try:
+                    self._take(None if end is None else max(0.0, end - time.monotonic()))
+                except queue.Empty:
+                    return
+        finally:
+            self._helping -= 1
+
+    def run(self) -> None:
+        """Settle until stopped."""
+        while not self._stopped:
+            self._take(None)
+
+    def _take(self, timeout: float | None) -> None:
+        item = self._queue.get(timeout=timeout)
+        if item is None:
+            self._stopped = True
+        elif isinstance(item, Outcome):
+            self._settle(item)
+        else:
+            self._guarded(item, None)
+
+    def _settle(self, outcome: Outcome) -> None:
+        job, position = outcome.job, outcome.position
+        result = outcome.success, outcome.value
+        if outcome.payload is not None:
+            result = self._rebuild(outcome)
+        # Neither this frame nor the next may keep the value alive while the thread waits for more.
+        del outcome
+        self._guarded(lambda: job._set(position, result), job)
+
+    def _rebuild(self, outcome: Outcome) -> tuple[bool, Any]:
+        job = outcome.job
+        try:
+            if not outcome.payload:
+                raise ValueError("it could not be pickled by the worker")
+            value = ForkingPickler.loads(outcome.payload)
+            if not outcome.success and not isinstance(value, BaseException):
+                raise TypeError(f"it became a {type(value).__name__}, which cannot be raised")
+        except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
+            reason = f"{type(error).__name__}: {_text(error)}"
+            what = "its result" if outcome.success else f"its exception ({outcome.summary})"
+            remote = RemoteError(job.id, what, f"{reason}\n{outcome.traceback}".rstrip())
+            if outcome.success:
+                self._spoiled(job, f"its result could not be unpickled: {reason}", outcome.traceback)
+            return False, remote
+        return outcome.success, value
+
+    def _guarded(self, step: Callable[[], object], job: AnyJob | None) -> None:
+        try:
+            step()
+        except BaseException as error:  # user code: a callback
+            self._report(f"a callback raised {type(error).__name__}: {_text(error)}", job)
+            # As with any thread's exception: printed by default, and the program's own hook sees it.
+            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+
+
+def ended_error(job_id: int, summary: str, stopped: bool) -> BaseException:
+    """The error of a job that ended by what is meant to end a program, or because it was asked to."""
+    return JobStopped(job_id) if stopped else JobExited(job_id, summary)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # user code: __str__
+        return "(its __str__ raised)"
+
+
+def _nothing() -> None:
+    """Makes a waiting callback look at its condition."""
