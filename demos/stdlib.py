@@ -33,13 +33,16 @@ import poolmgr
 #: One job: a function and its arguments.
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
+#: Where the library is.  Jobs name their files from here on, which is what screens have room for.
+LIBRARY = Path(sysconfig.get_path("stdlib"))
+
 #: Folders of the library that hold no sources of Python's own.
 NOT_PYTHONS = ("site-packages", "dist-packages", "__pycache__")
 
 
 def tokenize_file(path: str) -> int:
     """The number of tokens in a source file."""
-    with open(path, "rb") as source:
+    with open(LIBRARY / path, "rb") as source:
         return sum(1 for _ in tokenize.tokenize(source.readline))
 
 
@@ -48,17 +51,17 @@ def compile_file(path: str) -> int:
     with warnings.catch_warnings():
         # Doubtful escapes are warned of in hundreds of Python's own tests, and are no news to anybody.
         warnings.simplefilter("ignore")
-        return len(compile(Path(path).read_bytes(), path, "exec", dont_inherit=True).co_code)
+        return len(compile((LIBRARY / path).read_bytes(), path, "exec", dont_inherit=True).co_code)
 
 
 def hash_file(path: str) -> str:
     """The SHA-256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return hashlib.sha256((LIBRARY / path).read_bytes()).hexdigest()
 
 
 def compress_file(path: str) -> float:
     """What is left of a file's size after zlib has done its best, as a fraction."""
-    data = Path(path).read_bytes()
+    data = (LIBRARY / path).read_bytes()
     return round(len(zlib.compress(data, 9)) / max(1, len(data)), 3)
 
 
@@ -66,7 +69,7 @@ def archive_folder(folder: str) -> int:
     """The size of a tar.gz of a folder's sources, folders inside it left out."""
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for path in sorted(Path(folder).glob("*.py")):
+            for path in sorted((LIBRARY / folder).glob("*.py")):
                 tar.add(path, arcname=path.name)
         return archive.tell()
 
@@ -74,16 +77,20 @@ def archive_folder(folder: str) -> int:
 def sources() -> list[str]:
     """Every source file of the running Python's standard library, in a fixed order."""
     found = []
-    for folder, folders, names in os.walk(sysconfig.get_path("stdlib")):
+    for folder, folders, names in os.walk(LIBRARY):
         folders[:] = sorted(set(folders).difference(NOT_PYTHONS))
-        found += [os.path.join(folder, name) for name in sorted(names) if name.endswith(".py")]
+        found += [
+            os.path.relpath(os.path.join(folder, name), LIBRARY) for name in sorted(names) if name.endswith(".py")
+        ]
     return found
 
 
 def jobs(seed: int = 0) -> Iterator[Call]:
     """One pass over the library in an order that follows from ``seed`` alone."""
     files = sources()
-    calls: list[Call] = [(archive_folder, (folder,)) for folder in sorted({os.path.dirname(path) for path in files})]
+    calls: list[Call] = [
+        (archive_folder, (folder,)) for folder in sorted({os.path.dirname(path) or "." for path in files})
+    ]
     for function in (tokenize_file, compile_file, hash_file, compress_file):
         calls += [(function, (path,)) for path in files]
     random.Random(seed).shuffle(calls)

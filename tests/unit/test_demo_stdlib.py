@@ -37,7 +37,8 @@ def test_every_source_meets_every_function() -> None:
     folders = {str(Path(path).parent) for path in files}
     assert len(calls) == 4 * len(files) + len(folders)
     assert len(files) > 100
-    assert all(path.startswith(sysconfig.get_path("stdlib")) and "-packages" not in path for path in files)
+    assert all((module.LIBRARY / path).is_file() and "-packages" not in path for path in files)
+    assert Path(sysconfig.get_path("stdlib")) == module.LIBRARY
 
 
 def test_functions_do_real_work(tmp_path: Path) -> None:

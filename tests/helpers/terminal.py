@@ -1,0 +1,113 @@
+"""A pseudo-terminal with a person before it: reads the screen through pyte, types keys, and sees how it is left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyte
+
+from tests.helpers.commands import COMMAND, PATIENCE
+
+#: Seconds between two looks at a screen that says nothing new.
+LOOK = 0.05
+
+
+class Terminal:
+    """A command on a terminal of its own. Made by :func:`terminal`."""
+
+    def __init__(self, arguments: tuple[str, ...], cwd: Path, columns: int, lines: int) -> None:
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self.owner, self._tty = pty.openpty()
+        fcntl.ioctl(self._tty, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.settings = termios.tcgetattr(self._tty)
+        #: All that the command wrote.
+        self.written = b""
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            stdin=self._tty,
+            stdout=self._tty,
+            stderr=self._tty,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+
+    def read(self) -> str:
+        """What the screen shows now."""
+        while select.select([self.owner], [], [], LOOK)[0]:
+            chunk = os.read(self.owner, 65536)
+            self.written += chunk
+            self._stream.feed(chunk)
+            # A screen that moves all the time is read as it is.
+            if len(chunk) < 65536:
+                break
+        return "\n".join(self._screen.display)
+
+    def wait_for(self, text: str) -> str:
+        """Read until the screen shows ``text``, and return the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in (shown := self.read()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no {text!r} on the screen:\n{shown}")
+        return shown
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.owner, keys.encode())
+
+    def wait(self) -> int:
+        """Read to the end, and return the exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it did not end:\n{self.read()}")
+            self.read()
+        self.read()
+        return self.process.returncode
+
+    def family(self) -> list[psutil.Process]:
+        """The command's children, theirs, and so on."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    @property
+    def restored(self) -> bool:
+        """Whether the terminal is as it was: its settings, the normal screen, the cursor, no mouse."""
+        settings: list[Any] = termios.tcgetattr(self._tty)
+        switches = ((b"?1049", b"l"), (b"?25", b"h"), (b"?1000", b"l"), (b"?2004", b"l"))
+        return settings == self.settings and all(
+            self.written.rfind(b"\x1b[" + switch + last) >= self.written.rfind(b"\x1b[" + switch + other)
+            for switch, last in switches
+            for other in (b"h", b"l")
+        )
+
+    def close(self) -> None:
+        """End the command if it still runs, and give the terminal back."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        os.close(self.owner)
+        os.close(self._tty)
+
+
+@contextmanager
+def terminal(*arguments: str, cwd: Path, columns: int = 100, lines: int = 30) -> Iterator[Terminal]:
+    """``poolmgr ARGUMENTS`` on a terminal; it is ended at the end of the block."""
+    opened = Terminal(arguments, cwd, columns, lines)
+    try:
+        yield opened
+    finally:
+        opened.close()
