@@ -63,16 +63,14 @@ class LocalControl:
         func: Callable[..., Any],
         args: tuple[Any, ...] = (),
         kwds: dict[str, Any] | None = None,
-        name: str | None = None,
+        name: str = "",
     ) -> Job:
         """``apply_async``, with callbacks that tell the listeners of the job's end.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
         """
-        return self._pool.apply_async(
-            func, args, {} if kwds is None else kwds, callback=self._heard, error_callback=self._heard, name=name
-        )
+        return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, name=name)
 
     def send(self, request: Request) -> Reply:
         """Carry out what an operator asks, and say what became of it."""
@@ -112,8 +110,7 @@ class LocalControl:
             case Kill(job_id):
                 return self._kill(job_id)
             case Retry(job_id):
-                job = self._pool.retry(job_id)
-                return Reply(True, f"job {job_id} is submitted again as job {job.id}", job.id)
+                return self._retry(job_id)
             case Drain():
                 return self._drain()
             case Terminate():
@@ -133,18 +130,33 @@ class LocalControl:
         return Reply(True, f"{size} {noun}" if size == before else f"from {before} to {size} {noun}")
 
     def _cancel(self, job_id: int) -> Reply:
+        running = self._state_of(job_id) is JobState.RUNNING
         if not self._pool.cancel(job_id):
             return Reply(False, f"job {job_id} has ended already", job_id)
-        # What runs is always in the picture; what waits may be too far back in the queue to be shown.
-        job = self._pool.snapshot().job(job_id)
-        if job is not None and job.state is JobState.RUNNING:
+        if running:
             return Reply(True, f"job {job_id} is asked to stop; kill it if it does not", job_id)
-        return Reply(True, f"job {job_id} is cancelled", job_id)
+        return Reply(True, f"job {job_id} is cancelled before it started", job_id)
 
     def _kill(self, job_id: int) -> Reply:
-        if self._pool.kill(job_id):
+        running = self._state_of(job_id) is JobState.RUNNING
+        if not self._pool.kill(job_id):
+            return Reply(False, f"job {job_id} has ended already: no worker was killed", job_id)
+        if running:
             return Reply(True, f"job {job_id} is killed with its worker", job_id)
-        return Reply(False, f"job {job_id} is not running: no worker was killed", job_id)
+        return Reply(True, f"job {job_id} is cancelled before it started: no worker was killed", job_id)
+
+    def _retry(self, job_id: int) -> Reply:
+        state = self._state_of(job_id)
+        if state is not None and not state.retryable:
+            why = "is done" if state.ended else f"is still {state}"
+            return Reply(False, f"job {job_id} {why}: only a job that ended badly is retried", job_id)
+        job = self._pool.retry(job_id)
+        return Reply(True, f"job {job_id} is submitted again as job {job.id}", job.id)
+
+    def _state_of(self, job_id: int) -> JobState | None:
+        """Its state a moment ago. What runs is always known; what waits may be too far back in the queue."""
+        job = self._pool.snapshot().job(job_id)
+        return None if job is None else job.state
 
     def _drain(self) -> Reply:
         held = self._pool.snapshot().state is PoolState.HELD
@@ -166,7 +178,7 @@ class LocalControl:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - the thread's top: the operator's log is the only one to tell
+        except Exception as error:  # the thread's top: the operator's log is the only one to tell
             self._pool.log(f"{type(error).__name__}: {error}", level="error")
         self._collector.request_frame()
 

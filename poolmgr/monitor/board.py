@@ -122,7 +122,7 @@ class Board:
                 if not (self._start(frame) if self._writer is None else self._update(frame)):
                     self._keep(frame)
                 self.seconds = time.thread_time()
-        except Exception as error:  # noqa: BLE001 - the thread's top: the pool must hear why its board is gone
+        except Exception as error:  # the thread's top: the pool must hear why its board is gone
             self._log_unless_closing(f"status board given up: {type(error).__name__}: {error}", "error")
         finally:
             self._drop()

@@ -114,7 +114,7 @@ class Collector:
             if requested:
                 for listener in self._listeners:
                     listener()
-        except Exception as error:  # noqa: BLE001 - the thread's top: without it the screens would freeze in silence
+        except Exception as error:  # the thread's top: without it the screens would freeze in silence
             text = f"monitor: {type(error).__name__}: {error}"
             if text != self._reported:
                 self._reported = text

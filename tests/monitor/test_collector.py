@@ -1,0 +1,257 @@
+"""The collector: pictures of a real pool, complete, in time, and for other processes too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import forkserver, get_context
+
+import pytest
+
+import poolmgr
+from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.states import JobState, PoolState
+from poolmgr.monitor.board import Board
+from poolmgr.monitor.collector import Collector
+from tests.helpers.pictures import full_snapshot
+from tests.helpers.programs import line, program
+from tests.helpers.wait import wait_until
+
+#: Reads the status dict for as long as it is told to, and says what it saw.
+READER = """
+    import sys, time
+    import poolmgr
+    from poolmgr.monitor.status import from_status
+    status = poolmgr.connect("watched")
+    for command in sys.stdin:
+        snapshot = from_status(status.copy())
+        print(snapshot.counts.done, len(snapshot.workers), snapshot.board_pid or 0, flush=True)
+"""
+
+
+def spin(flag: str) -> str:
+    """Compute until the file of this name is there."""
+    while not os.path.exists(flag):
+        sum(range(10_000))
+    return flag
+
+
+def square(number: int) -> int:
+    """A short job."""
+    return number * number
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fork_server() -> None:
+    """The fork server lasts as long as the process; have it before the first test is watched."""
+    forkserver.ensure_running()
+
+
+@contextmanager
+def watched(method: str = "fork", *, interval: float = 0.1) -> Iterator[tuple[poolmgr.Pool, Collector, Board]]:
+    """A pool of two with its monitor and board."""
+    with poolmgr.Pool(2, context=get_context(method), name="watched") as pool:
+        board = Board("watched", pool.log)
+        collector = Collector(pool, interval=interval, board=board)
+        collector.start()
+        try:
+            yield pool, collector, board
+        finally:
+            pool.terminate()
+            pool.join()
+            collector.stop()
+            board.close()
+
+
+def _fail() -> None:
+    raise ZeroDivisionError
+
+
+class FakePool:
+    """A pool whose pictures the test makes."""
+
+    def __init__(self) -> None:
+        self.picture = full_snapshot()
+        self.error: Exception | None = None
+        self.lines: list[str] = []
+        self.asked = 0
+
+    def snapshot(self) -> PoolSnapshot:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.picture
+
+    def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
+        self.lines.append(text)
+
+
+@contextmanager
+def started(collector: Collector) -> Iterator[Collector]:
+    """Start a collector and stop it."""
+    collector.start()
+    try:
+        yield collector
+    finally:
+        collector.stop()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_another_process_reads_while_jobs_run(method: str) -> None:
+    """A second process follows the counts of a pool at work, under every start method."""
+    with watched(method) as (pool, _, board), program(READER) as reader:
+        assert reader.stdin is not None
+
+        def ask() -> list[int]:
+            assert reader.stdin is not None
+            print("look", file=reader.stdin, flush=True)
+            return [int(word) for word in line(reader).split()]
+
+        assert pool.map(square, range(20), 1) == [n * n for n in range(20)]
+        wait_until(lambda: ask()[0] == 1)
+        assert pool.map(square, range(20), 1) == [n * n for n in range(20)]
+        wait_until(lambda: ask()[0] == 2)
+        assert ask()[1:] == [2, board.pid]
+
+
+def test_picture_shows_what_workers_cost(tmp_path: os.PathLike[str]) -> None:
+    """CPU of a worker that computes rises, memory is there, and histories grow by the second."""
+    flag = os.path.join(tmp_path, "flag")
+    with watched() as (pool, collector, _):
+        job = pool.apply_async(spin, (flag,))
+
+        def busy() -> bool:
+            return any((worker.cpu_percent or 0) > 20 for worker in collector.latest().workers)
+
+        wait_until(busy)
+        assert all((worker.rss or 0) > 1_000_000 for worker in collector.latest().workers)
+        wait_until(lambda: any(worker.cpu_history for worker in collector.latest().workers))
+        wait_until(lambda: sum(collector.latest().history.cpu) > 0)
+        wait_until(lambda: collector.latest().monitor_percent > 0)
+        open(flag, "w").close()
+        assert job.get() == flag
+
+
+def test_rate_and_eta_follow_the_work(tmp_path: os.PathLike[str]) -> None:
+    """Finished tasks make a rate, and what waits behind them gets an ETA."""
+    flag = os.path.join(tmp_path, "flag")
+    with watched() as (pool, collector, _):
+        pool.map(square, range(10), 1)
+        jobs = [pool.apply_async(spin, (flag,)) for _ in range(3)]
+        wait_until(lambda: collector.latest().rate > 0 and collector.latest().counts.running == 2)
+        latest = collector.latest()
+        assert latest.eta is not None
+        assert latest.eta > 0
+        open(flag, "w").close()
+        for job in jobs:
+            job.get()
+        wait_until(lambda: collector.latest().eta == 0.0)
+
+
+def test_pool_does_not_notice_that_its_board_was_killed() -> None:
+    """SIGKILL to the board while a map runs: all results come, and the log tells of the new board."""
+    with watched() as (pool, collector, board):
+        pid = wait_until(lambda: collector.latest().board_pid or 0)
+        result = pool.map_async(square, range(2000), 1)
+        os.kill(pid, signal.SIGKILL)
+        assert result.get() == [n * n for n in range(2000)]
+        wait_until(lambda: any("status board restarted" in entry.text for entry in collector.latest().log))
+        assert wait_until(lambda: board.pid) != pid
+        assert poolmgr.connect("watched")["counts"]["done"] == 1
+
+
+def test_last_frame_shows_how_it_ended() -> None:
+    """stop() takes one more picture, and it stays."""
+    with poolmgr.Pool(1) as pool:
+        collector = Collector(pool, interval=60.0)
+        collector.start()
+        pool.map(square, range(3))
+        pool.close()
+        pool.join()
+        collector.stop()
+        assert collector.latest().state is PoolState.ENDED
+        assert collector.latest().counts.done == 1
+        collector.stop()
+
+
+def test_ended_pools_picture_stands() -> None:
+    """Once the pool has ended its last picture does not age, but a board would still be kept."""
+    fake = FakePool()
+    fake.picture = replace(full_snapshot(), state=PoolState.ENDED)
+    with started(Collector(fake, interval=0.01)) as collector:
+        first = collector.latest()
+        asked = fake.asked
+        collector.request_frame()
+        wait_until(lambda: fake.asked > asked)
+        assert collector.latest().time == first.time
+
+
+def test_news_reach_listeners_after_the_picture() -> None:
+    """A listener that was called finds the news in latest(), though the next frame is far away."""
+    fake, seen, called = FakePool(), [], threading.Event()
+    collector = Collector(fake, interval=60.0)
+
+    def listener() -> None:
+        seen.append(collector.latest().time)
+        called.set()
+
+    leave = collector.subscribe(listener)
+    with started(collector):
+        wait_until(lambda: fake.asked == 2)
+        fake.picture = full_snapshot(time=2000.0)
+        collector.request_frame()
+        assert called.wait(15)
+        assert seen[0] == 2000.0
+        leave()
+    assert len(seen) == 1
+
+
+def test_flood_of_news_is_no_flood_of_frames() -> None:
+    """Thousands of requests make a few frames."""
+    fake = FakePool()
+    with started(Collector(fake, interval=60.0)) as collector:
+        for _ in range(20_000):
+            collector.request_frame()
+        wait_until(lambda: fake.asked >= 3)
+    assert fake.asked < 2000
+
+
+def test_error_is_told_once_and_does_not_end_it() -> None:
+    """A picture that cannot be taken is reported in the pool's log, once, and the next one is tried."""
+    fake = FakePool()
+    with started(Collector(fake, interval=0.01)) as collector:
+        fake.error = RuntimeError("no picture")
+        asked = fake.asked
+        wait_until(lambda: fake.asked > asked + 3)
+        assert fake.lines == ["monitor: RuntimeError: no picture"]
+        fake.picture, fake.error = full_snapshot(time=3000.0), None
+        wait_until(lambda: collector.latest().time == 3000.0)
+
+
+def test_listener_that_raises_is_told_and_does_not_end_it() -> None:
+    """A screen's error does not stop the pictures."""
+    fake = FakePool()
+    collector = Collector(fake, interval=0.01)
+    collector.subscribe(_fail)
+    with started(collector):
+        collector.request_frame()
+        wait_until(lambda: fake.lines)
+        fake.picture = full_snapshot(time=4000.0)
+        wait_until(lambda: collector.latest().time == 4000.0)
+    assert "ZeroDivisionError" in fake.lines[0]
+
+
+def test_bad_ends_are_in_the_picture() -> None:
+    """A job that raised is shown with its error."""
+    with watched() as (pool, collector, _):
+        job = pool.apply_async(square, ("x",))
+        with pytest.raises(TypeError):
+            job.get()
+        wait_until(lambda: collector.latest().counts.failed == 1)
+        shown = collector.latest().job(job.id)
+        assert shown is not None
+        assert shown.state is JobState.FAILED
