@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -44,13 +43,23 @@ def refuse(number: int) -> None:
     raise ValueError(f"not {number}")
 
 
-@dataclass(frozen=True, slots=True)
 class Bench:
     """A pool of one, its control, and a job that runs until it is let go."""
 
-    pool: poolmgr.Pool
-    control: LocalControl
-    flag: str
+    def __init__(self, flag: str) -> None:
+        self.flag = flag
+        self.pool = poolmgr.Pool(1, name="bench")
+        self._collector = Collector(self.pool, interval=0.1)
+        self.control = LocalControl(self.pool, self._collector)
+        self._collector.start()
+
+    def close(self) -> None:
+        """End all; the pool is let go, since it keeps its processes' descriptors for as long as it is there."""
+        self.pool.terminate()
+        self.pool.join()
+        self.control.close()
+        self._collector.stop()
+        del self.pool, self.control, self._collector
 
     def state(self, job_id: int) -> JobState | None:
         """The state of a job in the newest picture."""
@@ -71,15 +80,9 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A pool of one worker under control."""
-    with poolmgr.Pool(1, name="bench") as pool:
-        collector = Collector(pool, interval=0.1)
-        control = LocalControl(pool, collector)
-        collector.start()
-        yield Bench(pool, control, str(tmp_path / "flag"))
-        pool.terminate()
-        pool.join()
-        control.close()
-        collector.stop()
+    bench = Bench(str(tmp_path / "flag"))
+    yield bench
+    bench.close()
 
 
 def test_is_a_pool_control(bench: Bench) -> None:
