@@ -28,7 +28,7 @@ from poolmgr.errors import describe_exit
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.monitor.ports import LogTo
 from poolmgr.monitor.server import READY, Opening
-from poolmgr.monitor.status import changed_keys, to_status
+from poolmgr.monitor.status import Records, changed_keys, to_status
 from poolmgr.monitor.viewer import connect
 from poolmgr.monitor.writer import LOST, Writer
 from poolmgr.runtime import folder
@@ -71,6 +71,8 @@ class Board:
         self.entry = folder.open_entry(name, version=version or _own_version())
         #: CPU seconds that publishing has cost.  Written by the board's thread.
         self.seconds = 0.0
+        #: The time of the frame that viewers see.  Written by the board's thread.
+        self.published: float | None = None
         with open(self.entry.key_path, "rb") as file:
             self._key = file.read()
         self._log = log
@@ -83,6 +85,7 @@ class Board:
         # The thread's own from here on.
         self._writer: Writer | None = None
         self._sent: dict[str, Any] = {}
+        self._records = Records()
         self._generation = 0  # Of processes: the first one is 1.
         self._started = 0.0
         self._delay = 0.0
@@ -145,7 +148,7 @@ class Board:
     def _update(self, frame: PoolSnapshot) -> bool:
         """Send what changed; False if the board is lost."""
         assert self._writer is not None
-        status = to_status(frame)
+        status = to_status(frame, self._records)
         self._sending = time.monotonic()
         try:
             self._writer.update(changed_keys(self._sent, status))
@@ -157,7 +160,7 @@ class Board:
             return False
         finally:
             self._sending = None
-        self._sent = status
+        self._note_sent(status)
         return True
 
     def _start(self, frame: PoolSnapshot) -> bool:
@@ -165,7 +168,7 @@ class Board:
         self._started = time.monotonic()
         self._delay = BACKOFF[0] if self._delay == 0 else min(2 * self._delay, BACKOFF[1])
         self._not_before = self._started + self._delay
-        status = to_status(frame)
+        status = to_status(frame, self._records)
         try:
             address = self._launch(status)
             self._writer = Writer(address, self._key)
@@ -176,10 +179,14 @@ class Board:
                 f"status board cannot start: {error}; the pool goes on, the next try is in {self._delay:g} s", "error"
             )
             return False
-        self._sent = status
+        self._note_sent(status)
         if self._generation > 1:
             self._log_unless_closing(f"status board restarted as process {self.pid}", "info")
         return True
+
+    def _note_sent(self, status: dict[str, Any]) -> None:
+        self._sent = status
+        self.published = status["time"]
 
     def _launch(self, status: dict[str, Any]) -> str:
         self._generation += 1

@@ -55,6 +55,8 @@ class Collector:
         self._sampler = Sampler()
         self._histories = Histories()
         self._rate = Rate()
+        #: When the board got its last frame.
+        self._published = 0.0
         self._latest = pool.snapshot()
         self._thread = threading.Thread(target=self._run, name="poolmgr-collector", daemon=True)
 
@@ -97,6 +99,8 @@ class Collector:
             requested, self._requested = self._requested, False
             self._guarded_frame(requested)
             self._await_next(taken)
+        # The last one is published whenever the one before was.
+        self._published = 0.0
         self._guarded_frame(requested=True)
 
     def _await_next(self, taken: float) -> None:
@@ -109,8 +113,7 @@ class Collector:
     def _guarded_frame(self, requested: bool) -> None:
         try:
             self._take_frame()
-            if self._board is not None:
-                self._board.publish(self._latest)
+            self._publish(requested)
             if requested:
                 for listener in self._listeners:
                     listener()
@@ -119,6 +122,13 @@ class Collector:
             if text != self._reported:
                 self._reported = text
                 self._pool.log(text, level="error")
+
+    def _publish(self, requested: bool) -> None:
+        """Viewers get the regular frames only: to them a quarter of a second is soon enough, and it costs a tenth."""
+        now = time.monotonic()
+        if self._board is not None and not (requested and now - self._published < self._interval):
+            self._published = now
+            self._board.publish(self._latest)
 
     def _take_frame(self) -> None:
         snapshot = self._pool.snapshot()

