@@ -49,9 +49,10 @@ def demo(
         return 0
     found = find_demo(name)
     if not (no_screen or as_json):
-        from poolmgr.cli.screen import require_terminal
+        from poolmgr.cli.screen import find_modules_here, require_terminal
 
         require_terminal("use --headless")
+        find_modules_here()
     return _run(found, workers, seconds, seed, start_method, screen=not (no_screen or as_json), as_json=as_json)
 
 

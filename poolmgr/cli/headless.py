@@ -56,7 +56,7 @@ def report(outcome: Outcome, *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=summary(outcome), title_justify="left")
+    table = Table()
     table.add_column("worker")
     for heading in ("pid", "CPU %", "RSS MiB", "jobs"):
         table.add_column(heading, justify="right")
@@ -65,6 +65,7 @@ def report(outcome: Outcome, *, as_json: bool) -> None:
         rss = "" if worker.rss is None else f"{worker.rss / 2**20:.1f}"
         table.add_row(worker.name, str(worker.pid), cpu, rss, f"{worker.jobs:,}")
     Console(file=sys.stdout).print(table)
+    print(summary(outcome), flush=True)
 
 
 def summary(outcome: Outcome) -> str:

@@ -42,6 +42,12 @@ def require_terminal(instead: str) -> None:
         )
 
 
+def find_modules_here() -> None:
+    """Let modules in the present folder be submitted. Before the pool opens: workers get the path as it is then."""
+    # At the end, so that a file here stands in for nothing that is installed.
+    sys.path.append(os.getcwd())
+
+
 def open_empty_pool(workers: int, start_method: str) -> int:
     """The app on an empty pool of its own, until the operator leaves it.
 
@@ -49,6 +55,7 @@ def open_empty_pool(workers: int, start_method: str) -> int:
         The exit code.
     """
     require_terminal("'poolmgr demo --headless' works without one")
+    find_modules_here()
     from poolmgr.runners.session import Session
 
     with Interrupts() as interrupts, Session("poolmgr", workers, start_method) as session:
@@ -67,8 +74,6 @@ def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = 
     from poolmgr.tui.app import PoolmgrApp
     from poolmgr.tui.quit_choice import QuitChoice
 
-    # A module in the folder where the operator stands can be submitted; at the end, so that it shadows nothing.
-    sys.path.append(os.getcwd())
     app = PoolmgrApp(session.control)
     guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE))
     try:

@@ -95,7 +95,7 @@ def test_module_of_this_folder_can_be_submitted(tmp_path: Path) -> None:
         screen.wait_for("1/1")
         screen.type("a")
         screen.wait_for("literals only")
-        screen.type("mine_only:answer\r")
+        screen.type("mine_only:answer\n")
         screen.wait_for("fortytwo")
         screen.type("q")
         assert screen.wait() == 0

@@ -57,5 +57,6 @@ def test_no_text_names_a_machine() -> None:
 
 
 def test_every_module_says_what_it_owns() -> None:
-    """Every module of the package has a docstring."""
-    assert not [named(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))]
+    """Every module of the package that says anything has a docstring."""
+    said = {path: path.read_text() for path in SOURCES}
+    assert not [named(path) for path, text in said.items() if text.strip() and not ast.get_docstring(ast.parse(text))]
