@@ -96,10 +96,10 @@ def test_forked_child_does_not_keep_the_entry_alive() -> None:
         entry = folder.open_entry("parent", version="1")
         child = os.fork()
         if child == 0:
-            print(folder.entries()[0].name, flush=True)
+            os.write(1, folder.entries()[0].name.encode() + b"\\n")
             sys.stdin.readline()
             os._exit(0)
-        print("parent", flush=True)
+        os.write(1, b"parent\\n")
         os.waitpid(child, 0)
     """
     with program(source) as owner:
