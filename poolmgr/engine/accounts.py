@@ -16,13 +16,14 @@ from poolmgr.engine.job import AnyJob, Job, StreamJob, Task
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.wire import Buffer
 from poolmgr.engine.worker import summary
-from poolmgr.errors import JobCancelled, JobKilled, PoolTerminated, WorkerDied
+from poolmgr.errors import JobCancelled, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
 #: How a job ends that no worker has run, by its error.
 _STATES: dict[type[BaseException], JobState] = {
     JobCancelled: JobState.CANCELLED,
+    JobStopped: JobState.KILLED,
     PoolTerminated: JobState.CANCELLED,
 }
 
@@ -46,11 +47,11 @@ class Accounts:
         if kind == wire.RESULT:
             value = envelope[2]
             self._book(task, JobState.DONE, brief(value), "", slot, pid)
-            self._settle(Outcome(job, task.index, True, value))
+            self._settle(Outcome(job, task.position, True, value))
             return True
         if kind == wire.PICKLED:
             self._book(task, JobState.DONE, envelope[1], "", slot, pid)
-            self._settle(Outcome(job, task.index, True, payload=payload))
+            self._settle(Outcome(job, task.position, True, payload=payload))
             return True
         _, how, line, traceback, *_ = envelope
         stopped = how == wire.STOPPED
@@ -58,16 +59,18 @@ class Accounts:
         message = "stopped on request" if stopped else line
         self._book(task, state, message, traceback, slot, pid)
         if stopped or how == wire.EXITED:
-            self._settle(Outcome(job, task.index, False, ended_error(job.id, line, stopped)))
+            self._settle(Outcome(job, task.position, False, ended_error(job.id, line, stopped)))
         else:
-            self._settle(Outcome(job, task.index, False, None, payload, line, traceback))
+            self._settle(Outcome(job, task.position, False, None, payload, line, traceback))
         return False
 
     def failed(self, task: Task, error: BaseException, *, slot: int | None = None, pid: int | None = None) -> None:
         """Fail a task that no worker has run."""
+        if not isinstance(error, Exception):
+            error = JobExited(task.job.id, summary(error))
         state = _STATES.get(type(error), JobState.FAILED)
         self._book(task, state, summary(error), "", slot, pid)
-        self._settle(Outcome(task.job, task.index, False, error))
+        self._settle(Outcome(task.job, task.position, False, error))
 
     def died(
         self, task: Task, pid: int, exitcode: int | None, slot: int, *, killed: bool, terminated: bool, began: bool
@@ -85,7 +88,7 @@ class Accounts:
         else:
             state, error = JobState.LOST, WorkerDied(task.job.id, pid, exitcode, call)
         self._book(task, state, str(error), "", slot, pid)
-        self._settle(Outcome(task.job, task.index, False, error))
+        self._settle(Outcome(task.job, task.position, False, error))
 
     def fed(self, job: AnyJob, error: BaseException | None) -> None:
         """The job's iterable was read to its end, or raised ``error``, which then stands for one more task."""
@@ -99,9 +102,14 @@ class Accounts:
         else:
             self._end_if_all(job, "", None, None)
 
-    def cut_off(self, job: AnyJob) -> None:
-        """The pool has ended before the job's iterable was read to its end: nobody may wait for the rest."""
-        self.fed(job, PoolTerminated(job.id, started=job.started is not None))
+    def abandon(self, job: AnyJob) -> None:
+        """The pool has ended before the job: whatever its tasks are doing, nobody may wait for it."""
+        if job.state.ended:
+            return
+        error = PoolTerminated(job.id, started=job.started is not None)
+        job.feeding = False
+        self._ledger.end(job, JobState.KILLED if error.started else JobState.CANCELLED, str(error))
+        self._completion.call(lambda: job._abort(error))
 
     # -- one task, and the job if it was the last one
 

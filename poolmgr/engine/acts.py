@@ -8,7 +8,7 @@ from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, Task
 from poolmgr.engine.scheduler import Held, Resized
-from poolmgr.errors import JobCancelled, UnknownJob
+from poolmgr.errors import JobCancelled, JobStopped, UnknownJob
 from poolmgr.model.states import JobState
 
 
@@ -47,7 +47,7 @@ def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
     Args:
         dispatcher: The pool's.
         job_id: The job.
-        grace: Seconds that it is given: SIGINT at once, SIGTERM after half of them, SIGKILL in the end. 0 kills at once.
+        grace: Seconds that it is given: SIGINT at once, SIGTERM after half of them, then SIGKILL. 0 kills at once.
 
     Returns:
         False if it had ended already.
@@ -65,7 +65,7 @@ def _descend(dispatcher: Dispatcher, handle: Handle, grace: float) -> None:
     task = handle.task
 
     def still_there() -> bool:
-        return dispatcher.handles.get(handle.slot) is handle and handle.task is task
+        return dispatcher.crew.handles.get(handle.slot) is handle and handle.task is task
 
     def step(number: int) -> None:
         # The worker is given no other task but by this thread, so a signal meets this one or none.
@@ -96,13 +96,14 @@ def _live(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
 
 
 def _running(dispatcher: Dispatcher, job: AnyJob) -> list[Handle]:
-    return [handle for handle in dispatcher.handles.values() if handle.task is not None and handle.task.job is job]
+    return [handle for handle in dispatcher.crew.handles.values() if handle.task is not None and handle.task.job is job]
 
 
 def _withdraw(dispatcher: Dispatcher, job: AnyJob) -> None:
-    error = JobCancelled(job.id)
+    running = job.state is JobState.RUNNING
+    error = JobStopped(job.id) if running else JobCancelled(job.id)
     if isinstance(job, Job):
-        if job.state is JobState.QUEUED:
+        if not running:
             # Its task stays where it is and is passed over: to look for it among a million would take too long.
             dispatcher.accounts.failed(Task(job, 0, *job.call), error)
         return

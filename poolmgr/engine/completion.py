@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
+from poolmgr.engine import wire
 from poolmgr.engine.job import AnyJob
 from poolmgr.engine.wire import Buffer
 from poolmgr.errors import JobExited, JobStopped, RemoteError
@@ -117,7 +117,7 @@ class Completion(threading.Thread):
         try:
             if not outcome.payload:
                 raise ValueError("it could not be pickled by the worker")
-            value = ForkingPickler.loads(outcome.payload)
+            value = wire.loads(outcome.payload)
             if not outcome.success and not isinstance(value, BaseException):
                 raise TypeError(f"it became a {type(value).__name__}, which cannot be raised")
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported

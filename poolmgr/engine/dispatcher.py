@@ -20,26 +20,24 @@ it dies itself  by a fault of ours: :meth:`Dispatcher._collapse` kills the worke
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import marshal
-import os
 import selectors
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, ParamSpec, TypeVar
 
 from poolmgr.engine import wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.channel import Frame
 from poolmgr.engine.completion import Completion
+from poolmgr.engine.crew import Crew
 from poolmgr.engine.handle import Functions, Handle, Spec
 from poolmgr.engine.job import AnyJob, StreamJob, Task
 from poolmgr.engine.ledger import Ledger
+from poolmgr.engine.mailbox import Mailbox
 from poolmgr.engine.scheduler import (
     Closed,
     End,
@@ -56,13 +54,9 @@ from poolmgr.engine.scheduler import (
     WorkerExited,
     WorkerReady,
 )
-from poolmgr.errors import PoolClosed, PoolTerminated, WorkerStartFailed, describe_exit
-from poolmgr.runtime.inherit import disown, own
+from poolmgr.errors import PoolTerminated, WorkerStartFailed, describe_exit
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-#: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but the pool must be gone in 3 s.
+#: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
 
 
@@ -71,88 +65,48 @@ class Dispatcher(threading.Thread):
 
     def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, AnyJob]) -> None:
         super().__init__(name="poolmgr-dispatcher", daemon=True)
-        self.spec = spec
         self.cache = cache
         self.backlog: deque[Task] = deque()
         self.ledger = Ledger()
         self.scheduler = Scheduler(size, maxtasksperchild)
         self.completion = Completion(self._callback_failed, self._result_spoiled)
         self.accounts = Accounts(self.ledger, self.completion, self.news)
-        self.handles: dict[int, Handle] = {}
-        #: The processes, as the stock pool keeps them in ``_pool``.
-        self.processes: list[Any] = []
         #: Called on rare news, from this thread; replaced as a whole, never changed in place.
         self.listeners: tuple[Callable[[], None], ...] = ()
-        #: Feeders that still read; changed by callers and feeders under ``_wake_lock``.
+        #: Feeders that still read; changed by callers and feeders under the mailbox's lock.
         self.feeding = 0
         self.closing = self.terminating = self.ended = False
-        self._generations: dict[int, int] = {}
+        self.mailbox = Mailbox()
         self._functions = Functions()
         self._reason = ""
-        self._inbox: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._selector = selectors.DefaultSelector()
-        # Re-entrant: a signal handler of the user's may submit a job while its thread is in here.
-        self._wake_lock = threading.RLock()
-        self._asleep = self._awake = False
+        self.crew = Crew(
+            spec, self.ledger, self._selector, exited=self._exited, spoke=self._receive, printed=self._printed
+        )
+        #: Length of the backlog when the scheduler was last told of it.
         self._seen = 0
-        reader, writer = os.pipe()
-        self._wake_fds: tuple[int, int] | None = (own(reader), own(writer))
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        self._selector.register(reader, selectors.EVENT_READ, self._drain_wake)
+        self._selector.register(self.mailbox.fd, selectors.EVENT_READ, lambda _: self.mailbox.drain())
 
     # -- for other threads
-
-    def wake(self) -> None:
-        """Have the dispatcher look at its inbox and backlog."""
-        if not self._asleep:
-            return
-        with self._wake_lock:
-            # Under the lock, since a descriptor that is closed meanwhile may be somebody else's by now.
-            if self._wake_fds is not None:
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._wake_fds[1], b"\0")
 
     def submit(self, tasks: list[Task]) -> None:
         """Put tasks at the end of the backlog."""
         self.backlog.extend(tasks)
         if self.ended:
             self._fail_backlog()
-        self.wake()
-
-    def ask(self, step: Callable[P, T], *args: P.args, **kwds: P.kwargs) -> T:
-        """Run ``step`` on the dispatcher's thread and return what it returns.
-
-        Raises:
-            PoolClosed: The pool has ended.
-        """
-        future: Future[T] = Future()
-        if threading.current_thread() is self:
-            return step(*args, **kwds)
-        self._inbox.append((future, lambda: step(*args, **kwds)))
-        if self.ended:
-            self._refuse_inbox()
-        self.wake()
-        return future.result()
-
-    def tell(self, step: Callable[[], object]) -> None:
-        """Have ``step`` run on the dispatcher's thread some time soon; never if the pool has ended."""
-        self._inbox.append((Future(), step))
-        self.wake()
+        self.mailbox.wake()
 
     def count_feeder(self, change: int) -> None:
         """A feeder starts (1) or has read its iterable to the end (-1)."""
-        with self._wake_lock:
+        with self.mailbox.lock:
             self.feeding += change
-        self.wake()
+        self.mailbox.wake()
 
     def news(self) -> None:
         """Something rare has happened: tell the listeners."""
         for listener in self.listeners:
             listener()
-
-    # -- starting
 
     def start_workers(self) -> None:
         """Start the first workers, on the caller's thread, before this one runs.
@@ -161,34 +115,13 @@ class Dispatcher(threading.Thread):
             OSError: A process could not be started; those that could are gone again.
         """
         try:
-            for slot in range(self.scheduler.size):
-                handle = self._make(slot)
-                handle.start()
-                self.handles[slot] = handle
-                self.processes.append(handle.process)
+            self.crew.start_first(self.scheduler.size)
         except BaseException:
-            for handle in self.handles.values():
-                if handle.process.exitcode is None:
-                    handle.process.terminate()
-            for handle in self.handles.values():
-                handle.process.join()
-                handle.close()
-            self._close()
+            self.mailbox.close()
+            self._selector.close()
             raise
-        for slot, handle in self.handles.items():
-            self._attach(handle)
+        for slot in self.crew.handles:
             self.scheduler.started(slot)
-
-    def _make(self, slot: int) -> Handle:
-        generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        return Handle(slot, generation, self.spec)
-
-    def _attach(self, handle: Handle) -> None:
-        self._selector.register(handle.watch(), selectors.EVENT_READ, lambda _: self._exited(handle))
-        self._selector.register(handle.channel.fd, selectors.EVENT_READ, lambda mask: self._socket(handle, mask))
-        for pipe in handle.output:
-            self._selector.register(pipe.fd, selectors.EVENT_READ, lambda _: self._printed(handle))
-        self.ledger.log(f"w{handle.slot + 1} started as pid {handle.pid}", slot=handle.slot, pid=handle.pid)
 
     # -- the loop
 
@@ -201,7 +134,7 @@ class Dispatcher(threading.Thread):
                     current = None if self.ended else self._selector.get_map().get(key.fd)
                     if current is not None and current.data is key.data:
                         key.data(mask)
-                self._run_inbox()
+                self.mailbox.run()
                 self._run_timers()
                 self._look_at_backlog()
         except BaseException as error:  # the thread's top: a fault of ours must not look like a slow job
@@ -209,32 +142,19 @@ class Dispatcher(threading.Thread):
             raise
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
-        self._asleep = True
+        self.mailbox.asleep = True
         try:
             # Asleep first, then a last look: a caller sees the one or is seen by the other.
-            timeout = 0.0 if self._inbox or len(self.backlog) != self._seen else self._timeout()
+            timeout = 0.0 if self.mailbox.waiting or len(self.backlog) != self._seen else self._timeout()
             return self._selector.select(timeout)
         finally:
-            self._asleep = False
+            self.mailbox.asleep = False
 
     def _timeout(self) -> float | None:
         due = [timer[0] for timer in self._timers[:1]]
         if self.scheduler.not_before is not None:
             due.append(self.scheduler.not_before)
         return max(0.0, min(due) - time.monotonic()) if due else None
-
-    def _drain_wake(self, mask: int) -> None:
-        if self._wake_fds is not None:
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._wake_fds[0], 4096)
-
-    def _run_inbox(self) -> None:
-        while self._inbox:
-            future, step = self._inbox.popleft()
-            try:
-                future.set_result(step())
-            except Exception as error:  # belongs to whoever asked
-                future.set_exception(error)
 
     def _run_timers(self) -> None:
         now = time.monotonic()
@@ -270,12 +190,12 @@ class Dispatcher(threading.Thread):
     def _do(self, instruction: Instruction) -> None:
         match instruction:
             case Feed(slot):
-                self._feed(self.handles[slot])
+                self._feed(self.crew.handles[slot])
             case Spawn(slot):
                 self._spawn(slot)
             case Leave(slot):
-                self.handles[slot].leave()
-                self._watch_socket(self.handles[slot])
+                self.crew.handles[slot].leave()
+                self.crew.watch_sending(self.crew.handles[slot])
             case GiveUp(attempts):
                 self._give_up(attempts)
             case End():
@@ -288,26 +208,22 @@ class Dispatcher(threading.Thread):
                 continue
             try:
                 handle.feed(task, self._functions)
-            except Exception as error:  # user code: __reduce__ and __getstate__ of an argument
+            except BaseException as error:  # user code: __reduce__ and __getstate__ of an argument
                 self.accounts.failed(task, error, slot=handle.slot, pid=handle.pid)
                 continue
             self.accounts.began(task)
-            self._watch_socket(handle)
+            self.crew.watch_sending(handle)
             return
         self.handle(Finished(handle.slot, 0, handle.taken))
 
     def _spawn(self, slot: int) -> None:
-        handle = self._make(slot)
         try:
-            handle.start()
-        except Exception as error:  # the system's limits, or what pickling the initializer's arguments raises
+            self.crew.start(slot)
+        except Exception as error:  # user code: the pickling of the initializer's arguments; or the system's limits
             self._reason = f"{type(error).__name__}: {error}"
             self.ledger.log(f"w{slot + 1} could not be started: {self._reason}", level="error", slot=slot)
             self.handle(WorkerExited(slot, len(self.backlog), time.monotonic()))
             return
-        self.handles[slot] = handle
-        self.processes.append(handle.process)
-        self._attach(handle)
         self.news()
 
     def _give_up(self, attempts: int) -> None:
@@ -320,26 +236,12 @@ class Dispatcher(threading.Thread):
 
     # -- what workers do
 
-    def _watch_socket(self, handle: Handle) -> None:
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if handle.channel.sending else 0)
-        key = self._selector.get_map().get(handle.channel.fd)
-        if key is not None and key.events != wanted:
-            self._selector.modify(handle.channel.fd, wanted, key.data)
-
-    def _socket(self, handle: Handle, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE:
-            handle.channel.flush()
-            self._watch_socket(handle)
-        if mask & selectors.EVENT_READ:
-            self._receive(handle)
-
     def _receive(self, handle: Handle) -> None:
         for frame in handle.channel.receive():
             self._frame(handle, frame)
         if not handle.channel.open:
             # The end of the socket says less than the end of the process, which is about to be told.
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(handle.channel.fd)
+            self.crew.forget(handle.channel.fd)
 
     def _frame(self, handle: Handle, frame: Frame) -> None:
         envelope = marshal.loads(frame.envelope)
@@ -351,7 +253,7 @@ class Dispatcher(threading.Thread):
             return
         if frame.kind == wire.UNREADY:
             self._reason = f"the initializer raised\n{envelope[0]}"
-            self.ledger.log(f"w{handle.slot + 1}: {self._reason}", level="error", slot=handle.slot, pid=handle.pid)
+            self.ledger.log(f"{handle.name}: {self._reason}", level="error", slot=handle.slot, pid=handle.pid)
             return
         self._printed(handle)
         task = handle.give_up_task()
@@ -370,8 +272,7 @@ class Dispatcher(threading.Thread):
             for line in pipe.read():
                 self.ledger.log(line, kind=pipe.stream, slot=handle.slot, pid=handle.pid, job_id=job_id)
             if not pipe.open:
-                with contextlib.suppress(KeyError):
-                    self._selector.unregister(pipe.fd)
+                self.crew.forget(pipe.fd)
 
     def _exited(self, handle: Handle) -> None:
         """The process has ended: deliver what it had committed, then settle what it held."""
@@ -386,10 +287,10 @@ class Dispatcher(threading.Thread):
                 self.ledger.log(rest, kind=pipe.stream, slot=handle.slot, pid=handle.pid)
         orderly = handle.leaving or (not handle.ready and handle.task is None)
         exitcode = handle.reap(sweep=not orderly)
-        self._detach(handle)
+        self.crew.remove(handle, replaced=not self.terminating and not self.closing)
         task, began = handle.give_up_task(), handle.began
         handle.close()
-        words = f"w{handle.slot + 1} (pid {handle.pid}) {describe_exit(exitcode)}"
+        words = f"{handle.name} (pid {handle.pid}) {describe_exit(exitcode)}"
         if not handle.ready and not handle.leaving:
             self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
         if task is not None:
@@ -413,14 +314,6 @@ class Dispatcher(threading.Thread):
         self.ledger.put_back(task.job)
         self.ledger.log(f"{words}; job {task.job.id} had not begun and waits for another", level="warning")
 
-    def _detach(self, handle: Handle) -> None:
-        for fd in handle.fds():
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(fd)
-        self.handles.pop(handle.slot, None)
-        if not self.terminating and not self.closing:
-            self.processes.remove(handle.process)
-
     # -- the end
 
     def close(self) -> None:
@@ -434,9 +327,9 @@ class Dispatcher(threading.Thread):
         if self.terminating or self.ended:
             return
         self.terminating = True
-        for handle in self.handles.values():
+        for handle in self.crew.handles.values():
             handle.signal(signal.SIGTERM)
-        self.later(TERMINATE_GRACE, self._kill_all)
+        self.later(TERMINATE_GRACE, self.crew.kill)
         self._fail_backlog()
         self._nudge_feeders()
         self.news()
@@ -445,10 +338,6 @@ class Dispatcher(threading.Thread):
         for job in list(self.cache.values()):
             if isinstance(job, StreamJob):
                 job.nudge()
-
-    def _kill_all(self) -> None:
-        for handle in list(self.handles.values()):
-            handle.kill()
 
     def _fail_backlog(self) -> None:
         while True:
@@ -461,7 +350,7 @@ class Dispatcher(threading.Thread):
 
     def _finish_terminating(self) -> None:
         self._fail_backlog()
-        if not self.handles:
+        if not self.crew.handles:
             self._end()
 
     def _end(self) -> None:
@@ -469,40 +358,24 @@ class Dispatcher(threading.Thread):
         self._fail_backlog()
         self._nudge_feeders()
         for job in list(self.cache.values()):
-            # A stream whose iterable was not read to its end: what was read is settled, more will not come.
-            self.accounts.cut_off(job)
-        self._refuse_inbox()
-        self._close()
+            # Streams whose iterable was not read to its end, and, if the dispatcher itself failed, anything.
+            self.accounts.abandon(job)
+        self.mailbox.close()
+        self._selector.close()
         self.completion.stop()
         self.news()
-
-    def _refuse_inbox(self) -> None:
-        while self._inbox:
-            try:
-                future, _ = self._inbox.popleft()
-            except IndexError:
-                return
-            future.set_exception(PoolClosed("the pool has ended"))
-
-    def _close(self) -> None:
-        self._selector.close()
-        with self._wake_lock:
-            if self._wake_fds is not None:
-                for fd in self._wake_fds:
-                    disown(fd)
-                self._wake_fds = None
 
     def _collapse(self, error: BaseException) -> None:
         """A fault of poolmgr itself: end everything rather than leave anybody waiting."""
         self.terminating = True
         self.ledger.log(f"the dispatcher failed, so the pool ends: {type(error).__name__}: {error}", level="error")
-        for handle in list(self.handles.values()):
-            handle.kill()
+        self.crew.kill()
+        for handle in list(self.crew.handles.values()):
             handle.reap(sweep=True)
             task = handle.give_up_task()
             if task is not None and not task.job.state.ended:
                 self.accounts.failed(task, PoolTerminated(task.job.id, started=True))
-        self.handles.clear()
+        self.crew.handles.clear()
         self._end()
 
     # -- what the completion thread reports
@@ -512,4 +385,4 @@ class Dispatcher(threading.Thread):
         self.news()
 
     def _result_spoiled(self, job: AnyJob, message: str, traceback: str) -> None:
-        self.tell(lambda: self.ledger.spoil(job, message, traceback))
+        self.mailbox.tell(lambda: self.ledger.spoil(job, message, traceback))

@@ -131,6 +131,11 @@ class Handle:
         end = self._pidfd if self._pidfd != NONE else self.process.sentinel
         return [end, self.channel.fd, *(pipe.fd for pipe in self.output)]
 
+    @property
+    def name(self) -> str:
+        """``w1`` for slot 0, as the screens call it."""
+        return f"w{self.slot + 1}"
+
     # -- tasks
 
     def feed(self, task: Task, functions: Callable[[Any], tuple[int, bytes]]) -> None:
@@ -143,7 +148,8 @@ class Handle:
         Raises:
             Exception: Whatever the pickling of the arguments raises; nothing was sent then.
         """
-        number, func = 0, task.func
+        number = 0
+        func: Any = task.func
         new: dict[int, bytes] = {}
         payload: tuple[wire.Buffer, ...] = ()
         arguments: tuple[Any, ...] | int
@@ -151,7 +157,7 @@ class Handle:
             number, pickled = functions(func)
             if number not in self._known:
                 new = {number: pickled}
-            func = None  # type: ignore[assignment]
+            func = None
         if func is None and not task.kwds and type(task.args) is tuple and all(map(wire.is_plain, task.args)):
             arguments = task.args
         else:
@@ -260,3 +266,9 @@ class Functions:
         if known is None:
             known = self._numbers[func] = (len(self._numbers) + 1, bytes(wire.dumps(func)))
         return known
+
+
+def cpu_count() -> int:
+    """Cores that this process may use, as the stock pool counts them from Python 3.13 on."""
+    counted = getattr(os, "processcpu_count", None)
+    return int((counted() if counted is not None else len(os.sched_getaffinity(0))) or 1)

@@ -46,7 +46,7 @@ class Feeder(threading.Thread):
             error = raised
         dispatcher, job = self._dispatcher, self._job
         del self._arguments
-        dispatcher.tell(lambda: dispatcher.accounts.fed(job, error))
+        dispatcher.mailbox.tell(lambda: dispatcher.accounts.fed(job, error))
         dispatcher.count_feeder(-1)
 
     def _feed(self, arguments: Iterator[Any]) -> None:
@@ -72,3 +72,16 @@ class Feeder(threading.Thread):
 
     def _closing(self) -> bool:
         return self._dispatcher.closing or not self._wanted()
+
+
+class LazyChunks:
+    """Chunks of an iterable that nobody reads before the feeder does."""
+
+    def __init__(
+        self, chunks: Callable[..., Iterator[Any]], func: Callable[..., Any], iterable: Iterable[Any], size: int
+    ) -> None:
+        self._arguments = (func, iterable, size)
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._chunks(*self._arguments)

@@ -1,18 +1,17 @@
 """Jobs: what ``apply_async``, ``map_async`` and ``imap`` return, as subclasses of what the stock pool returns.
 
 A job is settled once, by one thread: the dispatcher if no code of a user is to be run for it, else the completion
-thread.  Whoever waits needs no lock until it really has to wait, so a pending job costs few bytes.
+thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from multiprocessing import TimeoutError
-from multiprocessing.pool import (  # type: ignore[attr-defined]
+from multiprocessing.pool import (
     ApplyResult,
     IMapIterator,
     IMapUnorderedIterator,
@@ -20,6 +19,7 @@ from multiprocessing.pool import (  # type: ignore[attr-defined]
 )
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poolmgr.engine.waiting import Waitable
 from poolmgr.model.states import JobState
 
 if TYPE_CHECKING:
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 #: A function of a user, and what it is called with.
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
-#: Makes the one event that the waiters of a job share; held for a few instructions, by waiters only.
-_waiters = threading.Lock()
-
 
 class Task(NamedTuple):
     """The unit that travels: CPython's ``(job, i, func, args, kwds)``, with the job in place of its number."""
 
     job: AnyJob
-    index: int
+    #: Its place in its job: CPython's ``i``.
+    position: int
     func: Callable[..., Any]
     args: tuple[Any, ...]
     kwds: dict[str, Any]
@@ -50,6 +48,7 @@ class JobInfo:
 
     _job: int
     _pool: Pool | None
+    _cache: dict[int, AnyJob]
     #: Where the job is.
     state: JobState = JobState.QUEUED
     #: The user's name for it, may be empty.
@@ -93,108 +92,7 @@ class JobInfo:
         self.call = call
         self.name = name
         self.submitted = time.time()
-        self._cache[self._job] = self
-
-
-class Waitable:
-    """Waiting for a job, by threads and by coroutines."""
-
-    _settled = False
-    _waiter: threading.Event | None = None
-    _watchers: tuple[Callable[[], object], ...] = ()
-    _success: bool
-    _value: Any
-    _pool: Pool | None
-    _job: int
-    _cache: dict[int, Any]
-    _callback: Callable[[Any], object] | None
-    _error_callback: Callable[[BaseException], object] | None
-
-    def ready(self) -> bool:
-        """Whether the job has ended, well or badly."""
-        return self._settled
-
-    def successful(self) -> bool:
-        """Whether it ended well; ValueError if it has not ended."""
-        if not self._settled:
-            raise ValueError(f"{self!r} not ready")
-        return self._success
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until the job has ended, or for ``timeout`` seconds."""
-        if self._settled:
-            return
-        pool = self._pool
-        if pool is not None and pool._completion.serves_me():
-            # A callback that waits for another job would wait for itself: settle what is due meanwhile.
-            pool._completion.help(self.ready, timeout)
-            return
-        with _waiters:
-            waiter = self._waiter
-            if waiter is None:
-                waiter = self._waiter = threading.Event()
-        # Settled first, then the waiter read: one of the two sides sees the other.
-        if not self._settled:
-            waiter.wait(timeout)
-
-    def _call_back(self) -> None:
-        callback = self._callback if self._success else self._error_callback
-        try:
-            if callback is not None:
-                callback(self._value)
-        finally:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._success:
-            # A retry of a job that ended badly calls the same callbacks; nobody retries this one.
-            self._callback = self._error_callback = None
-        self._cache.pop(self._job, None)
-        self._wake()
-        self._pool = None
-
-    def _wake(self) -> None:
-        self._settled = True
-        if self._waiter is not None:
-            self._waiter.set()
-        if self._pool is not None:
-            self._pool._completion.look_again()
-        if self._watchers:
-            with _waiters:
-                watchers, self._watchers = self._watchers, ()
-            for watcher in watchers:
-                watcher()
-
-    def _watch(self, watcher: Callable[[], object]) -> None:
-        """Have ``watcher`` called once the job has ended; at once if it has. It must neither block nor raise."""
-        with _waiters:
-            if not self._settled:
-                self._watchers = (*self._watchers, watcher)
-                return
-        watcher()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Wait in asyncio, without a thread. A cancelled wait leaves the job alone."""
-        if not self._settled:
-            loop = asyncio.get_running_loop()
-            future = loop.create_future()
-
-            def settle() -> None:
-                if not future.done():
-                    future.set_result(None)
-
-            def watcher() -> None:
-                try:
-                    loop.call_soon_threadsafe(settle)
-                except RuntimeError:
-                    pass  # The loop was closed, so nobody waits any more.
-
-            self._watch(watcher)
-            yield from future
-        return self.get()
-
-    def get(self, timeout: float | None = None) -> Any:
-        raise NotImplementedError
+        self._cache[self._job] = self  # type: ignore[assignment]
 
 
 class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
@@ -224,6 +122,9 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
 
     def _set_length(self, length: int) -> None:
         """A single call has one task, and it is no secret."""
+
+    def _abort(self, error: BaseException) -> None:
+        self._set(0, (False, error))
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         """Settle it. As in the stock pool the callback comes first, then the wake-up."""
@@ -278,6 +179,10 @@ class MapJob(JobInfo, Waitable, MapResult):  # type: ignore[type-arg]
             self._success, self._value = False, value
         if self._number_left <= 0 and not self._settled:
             self._end()
+
+    def _abort(self, error: BaseException) -> None:
+        self._number_left = 1
+        self._set(0, (False, error))
 
     def _end(self) -> None:
         if self._success:
@@ -377,6 +282,13 @@ class StreamJob(JobInfo, IMapIterator):  # type: ignore[type-arg]
             self._length = length
             self._settle()
 
+    def _abort(self, error: BaseException) -> None:
+        with self._cond:
+            self._items.append((False, error))
+            self._index += 1
+            self._length = self._index
+            self._settle()
+
     def _settle(self) -> None:
         self._cond.notify_all()
         if self._over():
@@ -388,7 +300,7 @@ class StreamJob(JobInfo, IMapIterator):  # type: ignore[type-arg]
         job = StreamJob(pool, self.call[0], len(self.unfinished))
         job.tasks = job.read = job._length = len(self.unfinished)
         job.items = f"{len(self.unfinished)} of {self.tasks} items"
-        return job, [task._replace(job=job, index=i) for i, task in enumerate(self.unfinished)]
+        return job, [task._replace(job=job, position=i) for i, task in enumerate(self.unfinished)]
 
 
 class UnorderedStreamJob(StreamJob, IMapUnorderedIterator):  # type: ignore[type-arg]

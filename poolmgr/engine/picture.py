@@ -27,7 +27,7 @@ BAD_SHOWN = 300
 def take(dispatcher: Dispatcher, name: str, start_method: str, started: float, submitted: int) -> PoolSnapshot:
     """The picture of the pool now."""
     now = time.time()
-    handles = sorted(list(dispatcher.handles.values()), key=lambda handle: handle.slot)
+    handles = sorted(dispatcher.crew.handles.copy().values(), key=lambda handle: handle.slot)
     return PoolSnapshot(
         name=name,
         pid=os.getpid(),

@@ -14,25 +14,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from multiprocessing import get_context, pool, util
-from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar  # type: ignore[attr-defined]
+from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
 from typing import Any
 
 from poolmgr.engine import acts, picture
 from poolmgr.engine.dispatcher import Dispatcher
-from poolmgr.engine.handle import Spec
-from poolmgr.engine.intake import EAGER, READ_AHEAD, Feeder
+from poolmgr.engine.handle import Spec, cpu_count
+from poolmgr.engine.intake import EAGER, READ_AHEAD, Feeder, LazyChunks
 from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
 #: Numbers for pools that were given no name.
 _numbers = count(1)
-
-
-def _cpu_count() -> int:
-    """Cores that this process may use, as the stock pool counts them from Python 3.13 on."""
-    counted = getattr(os, "process_cpu_count", None)
-    return int((counted() if counted is not None else len(os.sched_getaffinity(0))) or 1)
 
 
 class Pool(pool.Pool):
@@ -77,7 +71,7 @@ class Pool(pool.Pool):
         self._pool = []
         self._state = INIT
         self._change_notifier = None
-        processes = _cpu_count() if processes is None else processes
+        processes = cpu_count() if processes is None else processes
         if processes < 1:
             raise ValueError("Number of processes must be at least 1")
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
@@ -92,7 +86,7 @@ class Pool(pool.Pool):
         spec = Spec(self._ctx, self.Process, initializer, tuple(initargs), self._wrap_exception, capture_output)
         self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache)
         self._completion = self._dispatcher.completion
-        self._pool = self._dispatcher.processes
+        self._pool = self._dispatcher.crew.processes
         self._dispatcher.start_workers()
         self._completion.start()
         self._dispatcher.start()
@@ -132,6 +126,28 @@ class Pool(pool.Pool):
         job = Job(self, call, callback, error_callback, name)
         self._dispatcher.submit([Task(job, 0, *call)])
         return job
+
+    def map_async(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> MapJob:
+        """Call ``func`` with each item. The job's result is the list of the results, in the order of the items."""
+        return self._map_async(func, iterable, mapstar, chunksize, callback, error_callback)
+
+    def starmap_async(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> MapJob:
+        """As ``map_async``, with each item unpacked as the arguments of a call."""
+        return self._map_async(func, iterable, starmapstar, chunksize, callback, error_callback)
 
     def imap(  # type: ignore[override]
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1, *, buffersize: int | None = None
@@ -174,7 +190,7 @@ class Pool(pool.Pool):
         if chunksize == 1:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
-        Feeder(self._dispatcher, job, mapstar, _LazyChunks(self._get_tasks, func, iterable, chunksize)).start()
+        Feeder(self._dispatcher, job, mapstar, LazyChunks(self._get_tasks, func, iterable, chunksize)).start()
         return (item for chunk in job for item in chunk)
 
     def _map_async(
@@ -197,7 +213,7 @@ class Pool(pool.Pool):
         if not job.tasks:
             return job
         if type(items) not in EAGER:
-            Feeder(self._dispatcher, job, mapper, _LazyChunks(self._get_tasks, func, items, chunksize)).start()
+            Feeder(self._dispatcher, job, mapper, LazyChunks(self._get_tasks, func, items, chunksize)).start()
             return job
         chunks = self._get_tasks(func, items, chunksize)
         self._dispatcher.submit([Task(job, i, mapper, (chunk,), {}) for i, chunk in enumerate(chunks)])
@@ -218,15 +234,15 @@ class Pool(pool.Pool):
         """
         if size < 1:
             raise ValueError("Number of processes must be at least 1; pause() stops the feeding")
-        self._dispatcher.ask(acts.resize, self._dispatcher, size)
+        self._dispatcher.mailbox.ask(acts.resize, self._dispatcher, size)
 
     def pause(self) -> None:
         """Start no more tasks until :meth:`resume`; what runs goes on."""
-        self._dispatcher.ask(acts.hold, self._dispatcher, True)
+        self._dispatcher.mailbox.ask(acts.hold, self._dispatcher, True)
 
     def resume(self) -> None:
         """Start tasks again."""
-        self._dispatcher.ask(acts.hold, self._dispatcher, False)
+        self._dispatcher.mailbox.ask(acts.hold, self._dispatcher, False)
 
     def cancel(self, job_id: int) -> bool:
         """Take a job out of the queue; if it runs, raise KeyboardInterrupt inside it.
@@ -238,7 +254,7 @@ class Pool(pool.Pool):
             UnknownJob: There is no such job.
             PoolClosed: The pool has ended.
         """
-        return self._dispatcher.ask(acts.cancel, self._dispatcher, job_id)
+        return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
 
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
@@ -254,7 +270,7 @@ class Pool(pool.Pool):
             UnknownJob: There is no such job.
             PoolClosed: The pool has ended.
         """
-        return self._dispatcher.ask(acts.kill, self._dispatcher, job_id, grace)
+        return self._dispatcher.mailbox.ask(acts.kill, self._dispatcher, job_id, grace)
 
     def retry(self, job_id: int) -> AnyJob:
         """Submit a job that failed, was lost, killed or cancelled once more, with its own arguments and callbacks.
@@ -305,7 +321,7 @@ class Pool(pool.Pool):
         """Take no more jobs; workers leave when all is done."""
         if self._state == RUN:
             self._state = CLOSE
-            self._dispatcher.tell(self._dispatcher.close)
+            self._dispatcher.mailbox.tell(self._dispatcher.close)
 
     def terminate(self) -> None:
         """End all workers now, whatever they do, and fail what has not ended. Any thread may, callbacks too."""
@@ -338,24 +354,11 @@ class Pool(pool.Pool):
 
     def _repopulate_pool(self) -> None:
         """Workers are replaced as they leave; the stock pool does it when this is called."""
-        self._dispatcher.wake()
+        self._dispatcher.mailbox.wake()
 
     def __repr__(self) -> str:
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} {self.name} state={self._state} pool_size={len(self._pool)}>"
-
-
-class _LazyChunks:
-    """Chunks of an iterable that nobody reads before the feeder does."""
-
-    def __init__(
-        self, chunks: Callable[..., Iterator[Any]], func: Callable[..., Any], iterable: Iterable[Any], size: int
-    ) -> None:
-        self._arguments = (func, iterable, size)
-        self._chunks = chunks
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._chunks(*self._arguments)
 
 
 def _terminate(dispatcher: Dispatcher) -> None:
@@ -369,5 +372,5 @@ def _terminate(dispatcher: Dispatcher) -> None:
         return
     # One that has ended refuses, and has nothing left to terminate.
     with contextlib.suppress(PoolClosed):
-        dispatcher.ask(dispatcher.terminate)
+        dispatcher.mailbox.ask(dispatcher.terminate)
     dispatcher.join()

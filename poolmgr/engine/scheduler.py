@@ -213,11 +213,12 @@ class Scheduler:
             self._idle.remove(slot)
         if phase in (Phase.BUSY, Phase.LEAVING, None):
             return
-        # Workers that were started together and fail together are one failure, not many.
-        if self.not_before is None:
-            self._useless += 1
-            self._unready += phase is Phase.STARTING
-            self.not_before = self._now + BACKOFF[min(self._useless, len(BACKOFF)) - 1]
+        if self.not_before is not None:
+            # Workers that were started together and fail together are one failure, not many.
+            return
+        self._useless += 1
+        self._unready += phase is Phase.STARTING
+        self.not_before = self._now + BACKOFF[min(self._useless, len(BACKOFF)) - 1]
         if self._unready >= GIVE_UP_AFTER and self._backlog and not self._working():
             instructions.append(GiveUp(self._unready))
             self._backlog = 0

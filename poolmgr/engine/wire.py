@@ -60,7 +60,12 @@ def is_plain(value: Any) -> bool:
 
 def dumps(value: Any) -> memoryview:
     """Pickle as ``multiprocessing`` does, connections and all."""
-    return ForkingPickler.dumps(value)  # type: ignore[no-any-return]
+    return ForkingPickler.dumps(value)
+
+
+def loads(pickled: Buffer) -> Any:
+    """The value of a pickle. Runs whatever code the pickle names."""
+    return ForkingPickler.loads(pickled)
 
 
 def by_reference(func: Any) -> bool:

@@ -202,7 +202,7 @@ class Worker:
             function = self.functions[number] = function.read()
         if type(arguments) is tuple:
             return function, arguments, {}
-        sent, args, kwds = wire.ForkingPickler.loads(pickled)
+        sent, args, kwds = wire.loads(pickled)
         return sent if function is None else function, args, kwds
 
     def _pickled(self, sequence: int, value: Any, began: int, ended: int, cpu: int) -> list[wire.Buffer]:
@@ -285,7 +285,7 @@ class _Unread:
         self.pickled = pickled
 
     def read(self) -> Any:
-        return wire.ForkingPickler.loads(self.pickled)
+        return wire.loads(self.pickled)
 
 
 def summary(error: BaseException) -> str:

@@ -1,0 +1,127 @@
+"""The crew: the workers of a pool by slot. Starts them, watches them, lets them go.
+
+Thread: the constructor's caller for the first workers, then the dispatcher alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+from collections.abc import Callable
+from typing import Any
+
+from poolmgr.engine.handle import Handle, Spec
+from poolmgr.engine.ledger import Ledger
+
+
+class Crew:
+    """Workers, and the selector that tells of them."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        ledger: Ledger,
+        selector: selectors.BaseSelector,
+        *,
+        exited: Callable[[Handle], None],
+        spoke: Callable[[Handle], None],
+        printed: Callable[[Handle], None],
+    ) -> None:
+        """Make an empty crew.
+
+        Args:
+            spec: How workers are made.
+            ledger: Told when one starts.
+            selector: Watches them; its keys' data are called with the mask.
+            exited: Called when a worker's process has ended.
+            spoke: Called when frames may be there.
+            printed: Called when output may be there.
+        """
+        self._spec = spec
+        self._ledger = ledger
+        self._selector = selector
+        self._exited, self._spoke, self._printed = exited, spoke, printed
+        self._generations: dict[int, int] = {}
+        self.handles: dict[int, Handle] = {}
+        #: The processes, as the stock pool keeps them in ``_pool``.
+        self.processes: list[Any] = []
+
+    def start_first(self, size: int) -> None:
+        """Start workers in slots 0 to ``size`` - 1, all or none.
+
+        Raises:
+            OSError: A process could not be started; those that could are gone again.
+        """
+        try:
+            for slot in range(size):
+                self._start(slot)
+        except BaseException:
+            for handle in self.handles.values():
+                if handle.process.exitcode is None:
+                    handle.process.terminate()
+            for handle in self.handles.values():
+                handle.process.join()
+                handle.close()
+            raise
+        for handle in self.handles.values():
+            self._watch(handle)
+
+    def start(self, slot: int) -> None:
+        """Start a worker in a free slot.
+
+        Raises:
+            OSError: The system starts no more processes.
+            Exception: What pickling the initializer's arguments raises.
+        """
+        self._watch(self._start(slot))
+
+    def _start(self, slot: int) -> Handle:
+        generation = self._generations[slot] = self._generations.get(slot, 0) + 1
+        handle = Handle(slot, generation, self._spec)
+        handle.start()
+        self.handles[slot] = handle
+        self.processes.append(handle.process)
+        return handle
+
+    def _watch(self, handle: Handle) -> None:
+        register = self._selector.register
+        register(handle.watch(), selectors.EVENT_READ, lambda _: self._exited(handle))
+        register(handle.channel.fd, selectors.EVENT_READ, lambda mask: self._socket(handle, mask))
+        for pipe in handle.output:
+            register(pipe.fd, selectors.EVENT_READ, lambda _: self._printed(handle))
+        self._ledger.log(f"{handle.name} started as pid {handle.pid}", slot=handle.slot, pid=handle.pid)
+
+    def _socket(self, handle: Handle, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            handle.channel.flush()
+            self.watch_sending(handle)
+        if mask & selectors.EVENT_READ:
+            self._spoke(handle)
+
+    def watch_sending(self, handle: Handle) -> None:
+        """Have the selector tell when the worker reads on, if it is being sent something."""
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if handle.channel.sending else 0)
+        key = self._selector.get_map().get(handle.channel.fd)
+        if key is not None and key.events != wanted:
+            self._selector.modify(handle.channel.fd, wanted, key.data)
+
+    def forget(self, fd: int) -> None:
+        """Watch a descriptor no more."""
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(fd)
+
+    def remove(self, handle: Handle, *, replaced: bool) -> None:
+        """A worker has gone: watch it no more.
+
+        Its process stays in the list of a pool that is ending, as in the stock pool.
+        """
+        for fd in handle.fds():
+            self.forget(fd)
+        self.handles.pop(handle.slot, None)
+        if replaced:
+            self.processes.remove(handle.process)
+
+    def kill(self) -> None:
+        """SIGKILL to all of them."""
+        for handle in list(self.handles.values()):
+            handle.kill()

@@ -1,0 +1,108 @@
+"""How other threads reach the dispatcher: an inbox of steps to run on its thread, and a pipe that wakes it.
+
+Callers write, the dispatcher reads.  Nobody waits for anybody but :meth:`Mailbox.ask`, which waits for its answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+from poolmgr.errors import PoolClosed
+from poolmgr.runtime.inherit import disown, own
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Mailbox:
+    """The inbox and the wake-up of one dispatcher."""
+
+    def __init__(self) -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        #: Readable when somebody calls.
+        self.fd = own(reader)
+        self._writer = own(writer)
+        #: Re-entrant: a signal handler of the user's may submit a job while its thread is in here.
+        self.lock = threading.RLock()
+        #: Written by the dispatcher: True while it sleeps or is about to.
+        self.asleep = False
+        #: True once the dispatcher takes no more.
+        self.closed = False
+        self._inbox: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+
+    def wake(self) -> None:
+        """Have the dispatcher look at its inbox and its backlog."""
+        if not self.asleep:
+            return
+        with self.lock:
+            # Under the lock, since a descriptor that is closed meanwhile may be somebody else's by now.
+            if not self.closed:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._writer, b"\0")
+
+    def ask(self, step: Callable[P, T], *args: P.args, **kwds: P.kwargs) -> T:
+        """Run ``step`` on the dispatcher's thread and return what it returns, or raise what it raises.
+
+        Raises:
+            PoolClosed: The pool has ended.
+        """
+        future: Future[T] = Future()
+        self._put(future, lambda: step(*args, **kwds))
+        return future.result()
+
+    def tell(self, step: Callable[[], object]) -> None:
+        """Have ``step`` run on the dispatcher's thread some time soon; never if the pool has ended."""
+        self._put(Future(), step)
+
+    def _put(self, future: Future[Any], step: Callable[[], Any]) -> None:
+        self._inbox.append((future, step))
+        # Put first, then looked: either the closing dispatcher empties the inbox, or this does.
+        if self.closed:
+            self._refuse()
+        self.wake()
+
+    # -- for the dispatcher
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a step to run."""
+        return bool(self._inbox)
+
+    def drain(self) -> None:
+        """Empty the pipe."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.fd, 4096)
+
+    def run(self) -> None:
+        """Run what is in the inbox."""
+        while self._inbox:
+            future, step = self._inbox.popleft()
+            try:
+                future.set_result(step())
+            except Exception as error:  # the asker's: it is raised there
+                future.set_exception(error)
+
+    def close(self) -> None:
+        """Take no more."""
+        with self.lock:
+            if not self.closed:
+                self.closed = True
+                disown(self.fd)
+                disown(self._writer)
+        self._refuse()
+
+    def _refuse(self) -> None:
+        while True:
+            try:
+                future, _ = self._inbox.popleft()
+            except IndexError:
+                return
+            future.set_exception(PoolClosed("the pool has ended"))

@@ -1,0 +1,261 @@
+"""Jobs for tests: importable by workers under every start method."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+def double(x: int) -> int:
+    return x * 2
+
+
+def add(x: int, y: int = 0) -> int:
+    return x + y
+
+
+def pid(_: object = None) -> int:
+    return os.getpid()
+
+
+def echo(x: Any) -> Any:
+    return x
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def fail(text: str = "no") -> NoReturn:
+    raise ValueError(text)
+
+
+def leave(code: int) -> NoReturn:
+    os._exit(code)
+
+
+def kill_self(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+def segfault() -> None:
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def system_exit(code: int) -> NoReturn:
+    sys.exit(code)
+
+
+def interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def mark_and_wait(folder: str, name: str = "") -> str:
+    """Tell that the job has begun, with its pid, then wait until somebody makes the file ``go``."""
+    path = Path(folder, name or str(os.getpid()))
+    path.with_suffix(".tmp").write_text(str(os.getpid()))
+    path.with_suffix(".tmp").rename(path)
+    while not Path(folder, "go").exists():
+        time.sleep(0.005)
+    return name
+
+
+def mark_and_spin_in_c(folder: str) -> int:
+    """Tell that the job has begun, then hold the interpreter's lock in C for very long."""
+    Path(folder, str(os.getpid())).write_text("")
+    return sum(range(10**12))
+
+
+def append(path: str, text: str) -> str:
+    """Add a line to a file in one write, so that a test sees what ran and how often."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(fd, f"{text}\n".encode())
+    os.close(fd)
+    return text
+
+
+def append_then_die(path: str, text: str) -> NoReturn:
+    append(path, text)
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def ignore_sigterm_and_wait(folder: str) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    mark_and_wait(folder)
+
+
+def catch_everything_and_wait(folder: str) -> None:
+    while True:
+        try:
+            mark_and_wait(folder)
+            return
+        except BaseException:  # a job that cannot be stopped softly
+            pass
+
+
+def start_child_and_wait(folder: str) -> None:
+    """Start a process of the job's own, tell its pid, and wait."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(folder, "child.tmp").write_text(str(child.pid))
+    Path(folder, "child.tmp").rename(Path(folder, "child"))
+    mark_and_wait(folder)
+
+
+def fork_and_return(folder: str) -> int:
+    """Fork inside the job and return from both sides."""
+    child = os.fork()
+    if child == 0:
+        Path(folder, "forked").write_text("")
+        return -1
+    os.waitpid(child, 0)
+    return 1
+
+
+def print_lines(text: str) -> None:
+    print(text)
+    print(f"{text} to stderr", file=sys.stderr)
+    os.write(1, f"{text} to fd 1\n".encode())
+
+
+def close_stdout() -> None:
+    os.close(1)
+
+
+def close_all_fds() -> None:
+    os.closerange(3, 256)
+
+
+def start_method_seen() -> str:
+    return multiprocessing.get_start_method()
+
+
+class UnpicklableResult:
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("this cannot be pickled")
+
+
+def unpicklable_result() -> UnpicklableResult:
+    return UnpicklableResult()
+
+
+class UnpicklableAndUnprintable:
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("this cannot be pickled")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("nor shown")
+
+
+def unpicklable_and_unprintable() -> UnpicklableAndUnprintable:
+    return UnpicklableAndUnprintable()
+
+
+def explode(*_: object) -> NoReturn:
+    raise RuntimeError("it exploded while it was unpickled")
+
+
+def exit_in_unpickling() -> NoReturn:
+    os._exit(9)
+
+
+class ExplodesWhenUnpickled:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return explode, ()
+
+
+class ExitsWorkerWhenUnpickled:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return exit_in_unpickling, ()
+
+
+class ExitsProgramWhenPickled:
+    def __reduce__(self) -> NoReturn:
+        raise SystemExit(3)
+
+
+def explosive_result() -> ExplodesWhenUnpickled:
+    return ExplodesWhenUnpickled()
+
+
+class TwoArgumentError(Exception):
+    """As many people write it: pickles, but cannot be rebuilt from its args."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def raise_two_argument_error() -> NoReturn:
+    raise TwoArgumentError(1, "two")
+
+
+class UnpicklableError(Exception):
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("this error cannot be pickled")
+
+
+def raise_unpicklable_error() -> NoReturn:
+    raise UnpicklableError("but it has a text")
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raise_unprintable_error() -> NoReturn:
+    raise UnprintableError
+
+
+def initialize(value: int) -> None:
+    global initialized
+    initialized = value
+
+
+initialized = 0
+
+
+def initialized_value(_: object = None) -> int:
+    return initialized
+
+
+def failing_initializer(path: str) -> NoReturn:
+    append(path, "tried")
+    raise ValueError("the initializer says no")
+
+
+def exiting_initializer(path: str) -> NoReturn:
+    append(path, "tried")
+    os._exit(7)
+
+
+def initializer_that_needs(path: str) -> None:
+    """Works once the file is there."""
+    append(path + ".tries", "tried")
+    if not Path(path).exists():
+        raise FileNotFoundError(path)
+
+
+def big(size: int) -> bytes:
+    return bytes(size)
+
+
+def length(data: Any) -> int:
+    return len(data)
+
+
+def append_line(path: str) -> str:
+    """Add a line to a file and give its path back."""
+    append(path, "line")
+    return path
