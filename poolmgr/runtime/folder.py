@@ -123,6 +123,8 @@ def open_entry(name: str, *, version: str) -> Entry:
         UsageError: There is no safe place for it.
     """
     top = root()
+    # Owners that were killed leave their entries; where nobody ever looks, the next owner has to.
+    entries()
     try:
         unfinished = tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=top)
     except OSError as error:

@@ -80,6 +80,15 @@ def test_killed_owner_is_not_listed_and_its_entry_removed() -> None:
         assert not os.path.exists(path)
 
 
+def test_next_owner_removes_what_a_dead_one_left(runtime_folder: Path) -> None:
+    """Entries of killed owners do not pile up, though nobody lists them."""
+    with program(OWNER, "dead") as owner:
+        line(owner)
+    entry = folder.open_entry("next", version="1")
+    assert [path.name for path in runtime_folder.iterdir()] == [os.path.basename(entry.path)]
+    folder.close_entry(entry)
+
+
 def test_stopped_owner_is_alive() -> None:
     """An owner that is stopped keeps its entry."""
     with program(OWNER, "stopped") as owner:
