@@ -141,7 +141,7 @@ class Feed:
         except PoolClosed:
             # The operator drained or terminated the pool: nothing is left to feed.
             pass
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             # The top of this thread, and the demo's own iterator runs in it: the run ends with what it raised.
             self.error = error
         finally:
