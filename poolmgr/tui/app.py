@@ -87,7 +87,7 @@ class PoolmgrApp(App[QuitChoice]):
         self._pulled = time.monotonic()
         try:
             snapshot = self._control.snapshot()
-        except Exception as error:  # noqa: BLE001 - the timer's top: a control that fails must not end the screen
+        except Exception as error:
             self.trouble = f"{type(error).__name__}: {error}"
             return
         self.trouble = ""
@@ -129,7 +129,7 @@ class PoolmgrApp(App[QuitChoice]):
     def _deliver(self, request: Request, on_reply: OnReply | None) -> None:
         try:
             reply = self._control.send(request)
-        except Exception as error:  # noqa: BLE001 - the thread's top: the operator gets the cause as the answer
+        except Exception as error:
             reply = Reply(False, f"{type(request).__name__.lower()}: {type(error).__name__}: {error}")
         self.post_message(Replied(reply, on_reply))
 

@@ -56,7 +56,7 @@ class Dashboard(JobScreen):
             with Vertical(id="lists"):
                 yield WorkersTable(id="workers")
                 yield JobsTable(id="jobs")
-                yield Input(placeholder="words, or state:FK", id="filter", compact=True)
+                yield Input(placeholder="words, or state:FK", id="filter", compact=True, select_on_focus=False)
             with Vertical(id="beside"):
                 yield Chart(id="throughput")
                 with VerticalScroll(id="detail", can_focus=False):

@@ -54,7 +54,7 @@ class PoolHeader(Widget):
     def _first(self, snapshot: PoolSnapshot, width: int) -> Content:
         right: list[Piece] = [(f" {word} ", "$text-warning reverse") for word in self._words]
         if self._trouble:
-            right.append((f" STALE {self._trouble}"[: max(12, width // 2)], "bold $text-error"))
+            right.append((f" STALE {self._trouble}"[: max(12, width - 25)], "bold $text-error"))
         else:
             right.append((f" LIVE {self._hertz:g}Hz ", "$text-success"))
         if width >= 60:
@@ -97,7 +97,7 @@ def progress_line(snapshot: PoolSnapshot, width: int) -> Content:
         right += f"  ETA {clock(snapshot.eta)}"
     room = width - len(left) - len(right) - 1
     if room < 4:
-        return Content(f"{left}{right}")
+        return Content(f"{left}{right}"[:width])
     full = bar(counts.ended, counts.submitted, room)
     done = full.rstrip(" ")
     return Content.assemble((left, "bold"), (done, "$success"), ("░" * (room - len(done)), "$text-disabled"), right)

@@ -63,16 +63,20 @@ class LogView(ScrollView, can_focus=True):
             self._to_end()
         elif over:
             # What one reads stays where it is while its place in the list goes down.
-            self.scroll_to(y=max(0, self.scroll_offset.y - over), animate=False)
+            self._to_line(self.scroll_offset.y - over)
         self.refresh()
 
     # --- moving
 
+    def _to_line(self, top: int) -> None:
+        # Forced: Textual refuses to scroll what has no scroll bar yet, and it gets that only at the next layout.
+        self.scroll_to(y=max(0, min(top, self.max_scroll_y)), animate=False, force=True)
+
     def _to_end(self) -> None:
-        self.scroll_to(y=self.max_scroll_y, animate=False)
+        self._to_line(self.max_scroll_y)
 
     def _scroll_by(self, lines: int) -> None:
-        self.scroll_to(y=max(0, min(self.scroll_offset.y + lines, self.max_scroll_y)), animate=False)
+        self._to_line(self.scroll_offset.y + lines)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling back stops following; coming to the end starts it again."""

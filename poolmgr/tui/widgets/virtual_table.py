@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -71,7 +71,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     class CursorMoved(Message):
         """The cursor is on another row, or its row changed places."""
 
-        def __init__(self, table: VirtualTable[Row]) -> None:
+        def __init__(self, table: VirtualTable[Any]) -> None:
             super().__init__()
             self.table = table
 
@@ -82,7 +82,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     class Opened(Message):
         """Enter or a second click on a row."""
 
-        def __init__(self, table: VirtualTable[Row]) -> None:
+        def __init__(self, table: VirtualTable[Any]) -> None:
             super().__init__()
             self.table = table
 
@@ -173,7 +173,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.post_message(self.CursorMoved(self))
 
     def _scroll_rows(self, top: int) -> None:
-        self.scroll_to(y=max(0, min(top, self.max_scroll_y)), animate=False)
+        # Forced: Textual refuses to scroll what has no scroll bar yet, and it gets that only at the next layout.
+        self.scroll_to(y=max(0, min(top, self.max_scroll_y)), animate=False, force=True)
 
     @property
     def _page(self) -> int:

@@ -1,0 +1,55 @@
+"""The one table of keys, and what is made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.binding import Binding
+
+from poolmgr.tui.app import PoolmgrApp
+from poolmgr.tui.keys import GROUPS, KEYS, render_markdown
+from poolmgr.tui.screens.dashboard import Dashboard
+from poolmgr.tui.screens.job_detail import JobDetail
+from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.virtual_table import VirtualTable
+
+#: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
+TAKEN = {"ctrl+i", "ctrl+m", "ctrl+h", "ctrl+w", "ctrl+t", "ctrl+n", "ctrl+a", "ctrl+b", "f3", "f5", "f11", "f12", "h"}
+
+
+def test_docs_say_what_the_table_says() -> None:
+    """docs/keys.md is the table's own rendering."""
+    page = Path(__file__).parents[2] / "docs" / "keys.md"
+
+    assert page.read_text(encoding="utf-8") == render_markdown()
+
+
+def test_ids_are_unique_and_groups_known() -> None:
+    """A keymap can name each act, and help shows each."""
+    ids = [key.id for key in KEYS]
+
+    assert len(ids) == len(set(ids))
+    assert {key.group for key in KEYS} == set(GROUPS)
+
+
+def test_no_key_that_others_take() -> None:
+    """No act is on a key that terminals, tmux or browsers keep for themselves."""
+    assert not TAKEN & {name for key in KEYS for name in key.key.split(",")}
+
+
+def test_every_key_is_bound_where_the_table_says() -> None:
+    """Each act's id is among the bindings of its screen or widget, and no place has a key twice."""
+    places = {
+        "app": PoolmgrApp.BINDINGS,
+        "dashboard": Dashboard.BINDINGS,
+        "job": JobDetail.BINDINGS,
+        "detail": JobDetail.BINDINGS,
+        "list": VirtualTable.BINDINGS,
+        "log": LogView.BINDINGS,
+    }
+    for key in KEYS:
+        if key.where != "textual":
+            assert key.id in {binding.id for binding in places[key.where] if isinstance(binding, Binding)}
+    for bound in (Dashboard.BINDINGS, JobDetail.BINDINGS, LogView.BINDINGS):
+        names = [name for binding in bound if isinstance(binding, Binding) for name in binding.key.split(",")]
+        assert len(names) == len(set(names))
