@@ -9,6 +9,7 @@ import click
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts
 from poolmgr.cli.options import check_seconds, start_method_option, workers_option
+from poolmgr.cli.output import result
 from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 
 
@@ -45,7 +46,7 @@ def demo(
     """
     if listing:
         for each in list_demos():
-            click.echo(f"{each.name:<10}  {each.summary}")
+            result(f"{each.name:<10}  {each.summary}")
         return 0
     found = find_demo(name)
     if not (no_screen or as_json):

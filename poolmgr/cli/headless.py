@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from poolmgr.cli.interrupts import Interrupts
+from poolmgr.cli.output import result
 from poolmgr.cli.progress import meter
 from poolmgr.errors import PoolmgrError
 from poolmgr.runners.demo import Feed
@@ -51,7 +52,7 @@ def watch(
 def report(outcome: Outcome, *, as_json: bool) -> None:
     """Print the outcome to stdout: one JSON object alone, or a table."""
     if as_json:
-        print(json.dumps(outcome.to_json()), flush=True)
+        result(json.dumps(outcome.to_json()))
         return
     from rich.console import Console
     from rich.table import Table
@@ -64,8 +65,10 @@ def report(outcome: Outcome, *, as_json: bool) -> None:
         cpu = "" if worker.cpu_percent is None else f"{worker.cpu_percent:.1f}"
         rss = "" if worker.rss is None else f"{worker.rss / 2**20:.1f}"
         table.add_row(worker.name, str(worker.pid), cpu, rss, f"{worker.jobs:,}")
-    Console(file=sys.stdout).print(table)
-    print(summary(outcome), flush=True)
+    console = Console(file=sys.stdout)
+    with console.capture() as drawn:
+        console.print(table)
+    result(drawn.get() + summary(outcome))
 
 
 def summary(outcome: Outcome) -> str:

@@ -7,6 +7,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
+from poolmgr.cli.output import tell
 from poolmgr.model.snapshot import PoolSnapshot
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class LineMeter:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY
-            print(line(snapshot, self._total), file=sys.stderr, flush=True)
+            tell(line(snapshot, self._total))
 
 
 class BarMeter:

@@ -5,8 +5,6 @@ Exit codes: 0 all jobs done, 1 some failed, were lost, killed or cancelled, 2 wr
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
 import click
@@ -16,9 +14,11 @@ from poolmgr import __version__
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
 from poolmgr.cli.options import start_method_option, workers_option
-from poolmgr.errors import UsageError
+from poolmgr.cli.output import open_missing_streams, tell
+from poolmgr.errors import PoolmgrError, UsageError
 
 #: Exit codes that no job decides.
+BROKEN = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
@@ -59,28 +59,26 @@ def _was_typed(context: click.Context, name: str) -> bool:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; what is wrong with it is one sentence on stderr."""
+    open_missing_streams()
+    code: object = BROKEN
     try:
         code = poolmgr.main(args=list(arguments), prog_name="poolmgr", standalone_mode=False)
-        sys.stdout.flush()
     except UsageError as error:
-        return _complain(str(error))
+        code = _complain(str(error), WRONG_USAGE)
     except click.ClickException as error:
-        return _complain(error.format_message())
+        code = _complain(error.format_message(), WRONG_USAGE)
     except Interrupted as error:
-        return _complain(str(error), error.exit_code)
+        tell(str(error))
+        code = error.exit_code
+    except PoolmgrError as error:
+        code = _complain(str(error), BROKEN)
     except (KeyboardInterrupt, click.Abort):
         # Before the handlers stand or after they are gone: no pool is open then.
-        return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # Nobody reads our stdout any more (| head); the interpreter's own flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        tell("interrupted")
+        code = INTERRUPTED
     return code if isinstance(code, int) else 0
 
 
-def _complain(sentence: str, code: int = WRONG_USAGE) -> int:
-    try:
-        print(sentence if code != WRONG_USAGE else f"poolmgr: {sentence}", file=sys.stderr)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def _complain(sentence: str, code: int) -> int:
+    tell(f"poolmgr: {sentence}")
     return code

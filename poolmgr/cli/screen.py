@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
+from poolmgr.cli.output import result
 from poolmgr.errors import UsageError
 from poolmgr.runners.demo import Feed
 from poolmgr.runners.outcome import Tally
@@ -92,5 +93,5 @@ def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = 
         if choice is QuitChoice.DRAIN:
             session.drain()
         outcome = headless.watch(session, interrupts, feed=feed)
-    print(headless.summary(outcome))
+    result(headless.summary(outcome))
     return app.return_code or outcome.exit_code

@@ -17,6 +17,7 @@ from typing import Self
 
 from poolmgr.control.local import LocalControl
 from poolmgr.engine.pool import Pool
+from poolmgr.errors import UsageError
 from poolmgr.model.requests import Resume
 from poolmgr.model.snapshot import Counts, PoolSnapshot
 from poolmgr.model.states import PoolState
@@ -31,6 +32,9 @@ class Session:
         name: The pool's name, as viewers see it.
         workers: How many worker processes.
         start_method: ``fork``, ``spawn`` or ``forkserver``.
+
+    Raises:
+        UsageError: The system has no room for such a pool, or no safe folder for its board. On entering.
     """
 
     def __init__(self, name: str, workers: int, start_method: str) -> None:
@@ -44,6 +48,14 @@ class Session:
         self.board: Board
 
     def __enter__(self) -> Self:
+        try:
+            self._open()
+        except OSError as error:
+            size = f"{self._workers} worker{'s' * (self._workers != 1)}"
+            raise UsageError(f"a pool of {size} cannot be opened here: {error.strerror or error}") from error
+        return self
+
+    def _open(self) -> None:
         resource_tracker.ensure_running()
         if self._start_method == "forkserver":
             forkserver.ensure_running()
@@ -57,7 +69,6 @@ class Session:
             self.control = LocalControl(self.pool, self.collector)
             self.collector.start()
             self._stack = stack.pop_all()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers.commands import COMMAND, PATIENCE, on_terminal, poolmgr, started
+from tests.helpers.commands import PATIENCE, on_terminal, poolmgr, started
 from tests.helpers.wait import wait_until
 
 METHODS = ("fork", "forkserver", "spawn")
@@ -150,27 +150,6 @@ def test_worker_killed_from_outside_costs_one_job(tmp_path: Path) -> None:
     assert outcome["jobs"] == outcome["done"] + outcome["failed"] + outcome["lost"]
     assert len(outcome["workers"]) == 3
     assert worker.pid in {each["pid"] for each in outcome["workers"]}
-
-
-def test_closed_stdout_is_no_traceback(tmp_path: Path) -> None:
-    """A reader that went away (| head) makes no noise."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        run = subprocess.run(
-            [*COMMAND, "demo", "--json", "--for", "1", "--workers", "1"],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=PATIENCE,
-        )
-    finally:
-        os.close(writer)
-    assert "Traceback" not in run.stderr
-    assert "BrokenPipe" not in run.stderr
-    assert run.returncode in (0, 1)
 
 
 def test_no_screen_library_is_imported(tmp_path: Path) -> None:
