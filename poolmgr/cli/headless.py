@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from poolmgr.cli.interrupts import Interrupts
-from poolmgr.cli.output import result
+from poolmgr.cli.output import result, tell
 from poolmgr.cli.progress import meter
 from poolmgr.errors import PoolmgrError
 from poolmgr.runners.demo import Feed
@@ -50,7 +50,9 @@ def watch(
 
 
 def report(outcome: Outcome, *, as_json: bool) -> None:
-    """Print the outcome to stdout: one JSON object alone, or a table."""
+    """Print the outcome to stdout: one JSON object alone, or a table. Some jobs that ended badly go to stderr."""
+    for job in outcome.bad:
+        tell(f"job {job.id} {job.state}: {job.function}{job.args}: {job.message}")
     if as_json:
         result(json.dumps(outcome.to_json()))
         return

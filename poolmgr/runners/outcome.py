@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from poolmgr.model.snapshot import Counts, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
+
+#: Jobs that ended badly which are told one by one.  More would hide the table under them.
+NAMED = 5
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Outcome:
     counts: Counts
     seconds: float
     workers: tuple[WorkerTotal, ...]
+    #: The newest jobs that ended badly, at most :data:`NAMED`.
+    bad: tuple[JobSnapshot, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -93,4 +98,5 @@ class Tally:
         for worker in last.workers:
             total = self._totals.setdefault(worker.pid, WorkerTotal(worker.pid, worker.name))
             total.jobs = max(total.jobs, worker.done + worker.failed)
-        return Outcome(last.counts, last.uptime, tuple(self._totals.values()))
+        bad = [job for job in last.jobs if job.state.retryable]
+        return Outcome(last.counts, last.uptime, tuple(self._totals.values()), tuple(bad[:NAMED]))

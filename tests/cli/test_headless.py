@@ -68,6 +68,8 @@ def test_table_and_plain_progress(tmp_path: Path) -> None:
     assert "jobs done" in run.stderr
     assert "2 workers" in run.stderr
     assert "\x1b" not in run.stderr + run.stdout
+    # Python's tests, where they are installed, have files that do not compile.
+    assert (" failed: poolmgr.demos.stdlib." in run.stderr) == (run.returncode == 1)
     assert "CPU %" in run.stdout
     assert " w1 " in run.stdout
     assert " w2 " in run.stdout
