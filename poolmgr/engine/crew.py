@@ -110,16 +110,13 @@ class Crew:
         with contextlib.suppress(KeyError):
             self._selector.unregister(fd)
 
-    def remove(self, handle: Handle, *, replaced: bool) -> None:
-        """A worker has gone: watch it no more.
-
-        Its process stays in the list of a pool that is ending, as in the stock pool.
-        """
+    def remove(self, handle: Handle) -> None:
+        """A worker has gone: watch it no more."""
         for fd in handle.fds():
             self.forget(fd)
-        self.handles.pop(handle.slot, None)
-        if replaced:
-            self.processes.remove(handle.process)
+        del self.handles[handle.slot]
+        # The stock pool keeps those of a pool that has ended, and with them a descriptor each.
+        self.processes.remove(handle.process)
 
     def kill(self) -> None:
         """SIGKILL to all of them."""

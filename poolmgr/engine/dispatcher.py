@@ -287,7 +287,7 @@ class Dispatcher(threading.Thread):
                 self.ledger.log(rest, kind=pipe.stream, slot=handle.slot, pid=handle.pid)
         orderly = handle.leaving or (not handle.ready and handle.task is None)
         exitcode = handle.reap(sweep=not orderly)
-        self.crew.remove(handle, replaced=not self.terminating and not self.closing)
+        self.crew.remove(handle)
         task, began = handle.give_up_task(), handle.began
         handle.close()
         words = f"{handle.name} (pid {handle.pid}) {describe_exit(exitcode)}"
@@ -372,10 +372,10 @@ class Dispatcher(threading.Thread):
         self.crew.kill()
         for handle in list(self.crew.handles.values()):
             handle.reap(sweep=True)
+            self.crew.remove(handle)
             task = handle.give_up_task()
             if task is not None and not task.job.state.ended:
                 self.accounts.failed(task, PoolTerminated(task.job.id, started=True))
-        self.crew.handles.clear()
         self._end()
 
     # -- what the completion thread reports

@@ -10,10 +10,8 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -26,6 +24,7 @@ from poolmgr.runtime.cells import NONE, START, STOP, Cells
 from poolmgr.runtime.inherit import disown, own
 from poolmgr.runtime.lifeline import guard
 from poolmgr.runtime.output import OutputPipe
+from poolmgr.runtime.stderr import startable_stderr
 from poolmgr.runtime.tree import descendants, kill_group
 
 #: Seconds to wait for the exit code of a worker whose end the kernel has told us of.  The fork server reports it a
@@ -97,7 +96,7 @@ class Handle:
     def start(self) -> None:
         """Start the process; what cannot be started leaves nothing open."""
         try:
-            with _usable_stderr():
+            with startable_stderr():
                 self.process.start()
         except BaseException:
             self.close()
@@ -238,20 +237,8 @@ class Handle:
             disown(self._pidfd)
             self._pidfd = NONE
         self.cells.close()
-
-
-@contextmanager
-def _usable_stderr() -> Iterator[None]:
-    """A screen may have put an object without a descriptor in the place of sys.stderr: no process starts then."""
-    try:
-        usable = sys.stderr is None or sys.stderr.fileno() >= 0
-    except (OSError, ValueError, AttributeError):
-        usable = True  # multiprocessing copes with a stream that refuses to name its descriptor
-    if usable:
-        yield
-        return
-    with redirect_stderr(sys.__stderr__):
-        yield
+        # A process object holds descriptors of its own, and a traceback that a user keeps may hold this handle.
+        del self.process
 
 
 class Functions:

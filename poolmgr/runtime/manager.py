@@ -5,15 +5,13 @@ Thread: the caller's, until the Manager's process answers.
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sys
-from collections.abc import Iterator
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.managers import SyncManager
 
 from poolmgr.runtime.lifeline import Lifeline, guard
+from poolmgr.runtime.stderr import startable_stderr
 
 
 def Manager(ctx: BaseContext | None = None) -> SyncManager:
@@ -30,27 +28,6 @@ def Manager(ctx: BaseContext | None = None) -> SyncManager:
         resource_tracker.ensure_running()
         manager.start(initializer=_enter, initargs=(guard(),))
     return manager
-
-
-@contextlib.contextmanager
-def startable_stderr() -> Iterator[None]:
-    """Have a ``sys.stderr`` with a descriptor while a process is started.
-
-    The resource tracker hands ``sys.stderr.fileno()`` to its own process, and fails where a screen has put an object
-    in its place that has none (Textual's says -1).
-    """
-    if _fileno(sys.stderr) >= 0 or _fileno(sys.__stderr__) < 0:
-        yield
-        return
-    with contextlib.redirect_stderr(sys.__stderr__):
-        yield
-
-
-def _fileno(stream: object) -> int:
-    try:
-        return int(stream.fileno())  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):
-        return -1
 
 
 def _enter(lifeline: Lifeline) -> None:
