@@ -93,6 +93,9 @@ class PoolmgrApp(App[QuitChoice]):
         self.trouble = ""
         self.snapshot = snapshot
 
+    def _newest(self) -> PoolSnapshot | None:
+        return None if self.trouble else self.snapshot
+
     def _listen(self) -> None:
         """Called by the control on news, from any thread, maybe very often: nearly free while news are due."""
         if self._news_due:
@@ -161,7 +164,7 @@ class PoolmgrApp(App[QuitChoice]):
         if isinstance(self.screen, QuitScreen):
             return
         self.pull()
-        snapshot = None if self.trouble else self.snapshot
+        snapshot = self._newest()
         if snapshot is not None and idle(snapshot):
             self.exit(QuitChoice.TERMINATE)
             return
@@ -170,4 +173,4 @@ class PoolmgrApp(App[QuitChoice]):
             if choice is not None:
                 self.exit(choice)
 
-        self.push_screen(QuitScreen(snapshot), answered)
+        self.push_screen(QuitScreen(self._newest), answered)
