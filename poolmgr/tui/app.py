@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from textual import work
 from textual.app import App
@@ -37,7 +38,7 @@ class PoolmgrApp(App[QuitChoice]):
     """The screens of one pool. ``run()`` returns what the operator wants done with it, or None."""
 
     TITLE = "poolmgr"
-    CSS_PATH = "poolmgr.tcss"
+    CSS_PATH = Path(__file__).with_name("poolmgr.tcss")
     BINDINGS = bindings("app")
     COMMANDS = App.COMMANDS | {Acts}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (132, "-wide")]  # noqa: RUF012 - as Textual declares it

@@ -93,6 +93,22 @@ async def test_forms_can_be_left(keys: list[str]) -> None:
         assert control.requests == []
 
 
+@pytest.mark.parametrize("keys", ["X", "a", "d", "T", "q", "?", "=", "j?", "\t"])
+async def test_dialogs_fit_a_small_terminal(keys: str) -> None:
+    """At 40x10 every dialog opens with its title in view, and Esc leaves it."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=(40, 10), notifications=True) as pilot:
+        await pilot.press(*("tab" if key == "\t" else key for key in keys), "escape")
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
+        await pilot.press("q")
+        await pilot.pause()
+        assert "Quit?" in screen_text(app)
+        assert "Stay [s]" in screen_text(app)
+        assert control.requests == []
+
+
 async def test_hold_goes_on_again() -> None:
     """p on a held pool resumes it."""
     control = FakeControl(make_snapshot(state=PoolState.HELD))
