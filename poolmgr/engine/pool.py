@@ -25,6 +25,9 @@ from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task, UnorderedSt
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
+#: Jobs that the dispatcher cancels in a row: more would keep workers waiting, fewer cost a hand-over each.
+WITHDRAWN_AT_ONCE = 500
+
 #: Numbers for pools that were given no name.
 _numbers = count(1)
 
@@ -255,6 +258,25 @@ class Pool(pool.Pool):
             PoolClosed: The pool has ended.
         """
         return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
+
+    def withdraw(self, job_ids: Iterable[int] | None = None) -> list[int]:
+        """Cancel those jobs that no worker has begun, and leave the others alone.
+
+        Args:
+            job_ids: The jobs; unknown ones are passed over. All if None.
+
+        Returns:
+            The ids of those that were cancelled: they never run.
+        """
+        # The last first: the workers take the first ones meanwhile.
+        ids = list(self._cache if job_ids is None else job_ids)[::-1]
+        withdrawn: list[int] = []
+        with contextlib.suppress(PoolClosed):
+            for i in range(0, len(ids), WITHDRAWN_AT_ONCE):
+                withdrawn += self._dispatcher.mailbox.ask(
+                    acts.withdraw, self._dispatcher, ids[i : i + WITHDRAWN_AT_ONCE]
+                )
+        return withdrawn
 
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
