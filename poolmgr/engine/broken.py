@@ -6,6 +6,7 @@ executor goes on.  They are not in ``errors.py``: whoever imports that shall not
 
 from __future__ import annotations
 
+from ast import literal_eval
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 from pickle import PicklingError
@@ -84,6 +85,15 @@ def translated(error: BaseException) -> BaseException:
     if kind is JobExited and error.args[1].partition(":")[0] == SystemExit.__name__:
         return JobCalledExit(*error.args)
     if kind is MaybeEncodingError:
-        exited = error.args[0].startswith(f"{SystemExit.__name__}(")
-        return (PicklingCalledExit if exited else ResultUnsendable)(*error.args)
+        exc, value = map(_plain, error.args)
+        return (PicklingCalledExit if exc.startswith(f"{SystemExit.__name__}(") else ResultUnsendable)(exc, value)
     return _TWINS[kind](*error.args) if kind in _TWINS else error
+
+
+def _plain(text: str) -> str:
+    """The text without the quotes that MaybeEncodingError adds whenever it is unpickled."""
+    try:
+        inner = literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return inner if isinstance(inner, str) else text

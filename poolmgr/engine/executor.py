@@ -28,6 +28,7 @@ from poolmgr.engine.handle import cpu_count
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import PoolClosed
 from poolmgr.model.brief import function_name
+from poolmgr.model.states import JobState, PoolState, WorkerState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -226,16 +227,17 @@ class PoolExecutor(Executor):
         Args:
             wait: Whether to return only when that is so. The interpreter waits for it at its end in any case.
             cancel_futures: Whether to cancel what no worker has begun. What runs is left to end, also with
-                ``cancel_running``.
+                ``cancel_running``. A worker that is still starting counts as having begun one call, so that it makes
+                no difference how long that takes.
         """
         with self._lock:
             self._shut = True
             pool = self._pool
         if pool is None:
             return
+        within_reach = _within_reach(pool) if cancel_futures else []
         pool.close()
-        if cancel_futures:
-            pool.withdraw()
+        pool.withdraw(within_reach)
         if wait:
             pool.join()
 
@@ -270,6 +272,16 @@ def _result(futures: deque[PoolFuture[T]], end: float | None) -> T:
         future.cancel()
         # Else the error's traceback, which has this frame, and the future, which has the error, keep each other.
         del future
+
+
+def _within_reach(pool: Pool) -> list[int]:
+    """The ids of the jobs that a shutdown may cancel: the queued ones without one for each worker that starts."""
+    queued = [job_id for job_id, job in list(pool._cache.items()) if job.state is JobState.QUEUED]
+    snapshot = pool.snapshot()
+    if snapshot.state is PoolState.HELD:
+        # Nobody would begin them, and whoever waits for the end would wait for ever.
+        return queued
+    return queued[sum(worker.state is WorkerState.STARTING for worker in snapshot.workers) :]
 
 
 def _flattened(lists: Iterator[list[T]]) -> Iterator[T]:
