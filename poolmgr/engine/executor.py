@@ -9,6 +9,7 @@ may stand there under spawn, where every worker imports the module again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
@@ -32,6 +33,9 @@ from poolmgr.model.states import JobState, PoolState, WorkerState
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: Jobs that the pool is asked to cancel at once: more would keep its workers waiting, fewer cost a hand-over each.
+WITHDRAWN_AT_ONCE = 500
 
 #: Pools of executors that have not ended. Kept here, so that one whose executor is gone still ends in order.
 _pools: set[Pool] = set()
@@ -189,37 +193,15 @@ class PoolExecutor(Executor):
         self, fn: Callable[..., T], calls: Iterator[tuple[Any, ...]], name: str, end: float | None, ahead: int | None
     ) -> Iterator[T]:
         """Submit the first calls, all if ``ahead`` is None, and return the iterator of all results."""
-        first: deque[PoolFuture[T]] = deque()
+        submitted = (self._submit(fn, args, {}, name) for args in calls)
+        futures: deque[PoolFuture[T]] = deque()
         try:
-            for args in islice(calls, ahead):
-                first.append(self._submit(fn, args, {}, name))
+            futures.extend(islice(submitted, ahead))
         except BaseException:
-            self._cancel(first)
+            _cancel(self._pool, futures)
             raise
-
-        def results() -> Iterator[T]:
-            futures = first
-            try:
-                while futures:
-                    if ahead is not None:
-                        for args in islice(calls, 1):
-                            futures.append(self._submit(fn, args, {}, name))
-                    # No name for it here: the caller may count on being the only one who has the result.
-                    yield _result(futures, end)
-            finally:
-                self._cancel(futures)
-
-        return results()
-
-    def _cancel(self, futures: deque[PoolFuture[T]]) -> None:
-        if self._pool is None or not futures:
-            return
-        # Most of them in one step: thousands may wait.
-        withdrawn = set(self._pool.withdraw([future.job_id for future in futures]))
-        while futures:
-            future = futures.popleft()
-            if future.job_id not in withdrawn:
-                future.cancel()
+        # The rest is read by an iterator that keeps the executor, and one without a rest does not.
+        return _taken(self._pool, futures, iter(()) if ahead is None else submitted, end)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and have the workers leave when all is done.
@@ -235,9 +217,9 @@ class PoolExecutor(Executor):
             pool = self._pool
         if pool is None:
             return
-        within_reach = _within_reach(pool) if cancel_futures else []
+        if cancel_futures:
+            _cancel_queued(pool)
         pool.close()
-        pool.withdraw(within_reach)
         if wait:
             pool.join()
 
@@ -263,6 +245,29 @@ class PoolExecutor(Executor):
         return pool
 
 
+def _taken(
+    pool: Pool | None, futures: deque[PoolFuture[T]], rest: Iterator[PoolFuture[T]], end: float | None
+) -> Iterator[T]:
+    """The results of the futures in turn; for each that is taken one of the rest is submitted."""
+    try:
+        while futures:
+            futures.extend(islice(rest, 1))
+            # No name for it here: the caller may count on being the only one who has the result.
+            yield _result(futures, end)
+    finally:
+        _cancel(pool, futures)
+
+
+def _cancel(pool: Pool | None, futures: deque[PoolFuture[T]]) -> None:
+    if pool is None or not futures:
+        return
+    withdrawn = _withdraw(pool, [future.job_id for future in futures])
+    while futures:
+        future = futures.popleft()
+        if future.job_id not in withdrawn:
+            future.cancel()
+
+
 def _result(futures: deque[PoolFuture[T]], end: float | None) -> T:
     """Take the result of the first of the futures; cancel it if it does not come in time."""
     future = futures.popleft()
@@ -274,14 +279,25 @@ def _result(futures: deque[PoolFuture[T]], end: float | None) -> T:
         del future
 
 
-def _within_reach(pool: Pool) -> list[int]:
-    """The ids of the jobs that a shutdown may cancel: the queued ones without one for each worker that starts."""
+def _cancel_queued(pool: Pool) -> None:
+    """Cancel what waits, but for one call for each worker that is still starting."""
     queued = [job_id for job_id, job in list(pool._cache.items()) if job.state is JobState.QUEUED]
     snapshot = pool.snapshot()
-    if snapshot.state is PoolState.HELD:
-        # Nobody would begin them, and whoever waits for the end would wait for ever.
-        return queued
-    return queued[sum(worker.state is WorkerState.STARTING for worker in snapshot.workers) :]
+    if snapshot.state is not PoolState.HELD:
+        _withdraw(pool, queued[sum(worker.state is WorkerState.STARTING for worker in snapshot.workers) :])
+        return
+    _withdraw(pool, queued)
+    # Nothing waits any more, and a pool that is held does not end.
+    with contextlib.suppress(PoolClosed):
+        pool.resume()
+
+
+def _withdraw(pool: Pool, job_ids: list[int]) -> set[int]:
+    """Cancel those that no worker has begun, the last first: workers begin the first ones meanwhile."""
+    withdrawn: set[int] = set()
+    for end in range(len(job_ids), 0, -WITHDRAWN_AT_ONCE):
+        withdrawn.update(pool.withdraw(job_ids[max(0, end - WITHDRAWN_AT_ONCE) : end]))
+    return withdrawn
 
 
 def _flattened(lists: Iterator[list[T]]) -> Iterator[T]:

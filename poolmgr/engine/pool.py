@@ -25,9 +25,6 @@ from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task, UnorderedSt
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
-#: Jobs that the dispatcher cancels in a row: more would keep workers waiting, fewer cost a hand-over each.
-WITHDRAWN_AT_ONCE = 500
-
 #: Numbers for pools that were given no name.
 _numbers = count(1)
 
@@ -259,24 +256,15 @@ class Pool(pool.Pool):
         """
         return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
 
-    def withdraw(self, job_ids: Iterable[int] | None = None) -> list[int]:
-        """Cancel those jobs that no worker has begun, and leave the others alone.
-
-        Args:
-            job_ids: The jobs; unknown ones are passed over. All if None.
+    def withdraw(self, job_ids: Iterable[int]) -> list[int]:
+        """Cancel those of the jobs that no worker has begun, and leave the others alone; unknown ids too.
 
         Returns:
             The ids of those that were cancelled: they never run.
         """
-        # The last first: the workers take the first ones meanwhile.
-        ids = list(self._cache if job_ids is None else job_ids)[::-1]
-        withdrawn: list[int] = []
         with contextlib.suppress(PoolClosed):
-            for i in range(0, len(ids), WITHDRAWN_AT_ONCE):
-                withdrawn += self._dispatcher.mailbox.ask(
-                    acts.withdraw, self._dispatcher, ids[i : i + WITHDRAWN_AT_ONCE]
-                )
-        return withdrawn
+            return self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, list(job_ids))
+        return []
 
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.

@@ -71,7 +71,7 @@ def install(namespace: dict[str, Any], start_method: str) -> None:
             mixin.executor_type = executor  # type: ignore[attr-defined]
         for module in modules:
             if hasattr(module, "assert_python_ok"):
-                module.assert_python_ok = runner
+                setattr(module, "assert_python_ok", runner)  # noqa: B010
 
     namespace["setUpModule"] = lambda: place(poolmgr.PoolExecutor, assert_python_ok)
     namespace["tearDownModule"] = lambda: place(stock, run_program)
