@@ -209,8 +209,8 @@ class PoolExecutor(Executor):
         Args:
             wait: Whether to return only when that is so. The interpreter waits for it at its end in any case.
             cancel_futures: Whether to cancel what no worker has begun. What runs is left to end, also with
-                ``cancel_running``. A worker that is still starting counts as having begun one call, so that it makes
-                no difference how long that takes.
+                ``cancel_running``. A worker that is free, or still starting, counts as having begun one call, so that
+                it makes no difference how long that takes.
         """
         with self._lock:
             self._shut = True
@@ -280,11 +280,12 @@ def _result(futures: deque[PoolFuture[T]], end: float | None) -> T:
 
 
 def _cancel_queued(pool: Pool) -> None:
-    """Cancel what waits, but for one call for each worker that is still starting."""
+    """Cancel what waits, but for one call for each worker that is about to begin one."""
     queued = [job_id for job_id, job in list(pool._cache.items()) if job.state is JobState.QUEUED]
     snapshot = pool.snapshot()
     if snapshot.state is not PoolState.HELD:
-        _withdraw(pool, queued[sum(worker.state is WorkerState.STARTING for worker in snapshot.workers) :])
+        free = sum(worker.state in (WorkerState.STARTING, WorkerState.IDLE) for worker in snapshot.workers)
+        _withdraw(pool, queued[free:])
         return
     _withdraw(pool, queued)
     # Nothing waits any more, and a pool that is held does not end.
