@@ -10,6 +10,7 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
+from poolmgr.engine.encode import Functions
 from poolmgr.engine.handle import Handle, Spec
 from poolmgr.engine.ledger import Ledger
 
@@ -20,6 +21,8 @@ class Crew:
     def __init__(
         self,
         spec: Spec,
+        bell: int,
+        functions: Functions,
         ledger: Ledger,
         selector: selectors.BaseSelector,
         *,
@@ -31,6 +34,8 @@ class Crew:
 
         Args:
             spec: How workers are made.
+            bell: What workers ring when results are there.
+            functions: Numbers of functions.
             ledger: Told when one starts.
             selector: Watches them; its keys' data are called with the mask.
             exited: Called when a worker's process has ended.
@@ -38,6 +43,8 @@ class Crew:
             printed: Called when output may be there.
         """
         self._spec = spec
+        self._bell = bell
+        self._functions = functions
         self._ledger = ledger
         self._selector = selector
         self._exited, self._spoke, self._printed = exited, spoke, printed
@@ -77,7 +84,7 @@ class Crew:
 
     def _start(self, slot: int) -> Handle:
         generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        handle = Handle(slot, generation, self._spec)
+        handle = Handle(slot, generation, self._spec, self._bell, self._functions)
         handle.start()
         self.handles[slot] = handle
         self.processes.append(handle.process)

@@ -18,10 +18,11 @@ from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapst
 from typing import Any
 
 from poolmgr.engine import acts, picture
+from poolmgr.engine.backlog import Segment
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Spec, cpu_count
-from poolmgr.engine.intake import EAGER, READ_AHEAD, Feeder, LazyChunks
-from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task, UnorderedStreamJob
+from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks
+from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
@@ -82,11 +83,13 @@ class Pool(pool.Pool):
         self.name = name or f"pool-{os.getpid()}-{next(_numbers)}"
         self._started = time.time()
         self._cache = {}
-        self._job_ids = count(1)
         spec = Spec(self._ctx, self.Process, initializer, tuple(initargs), self._wrap_exception, capture_output)
         self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache)
         self._completion = self._dispatcher.completion
+        self._submit = self._dispatcher.submit
+        self._clock = _Clock()
         self._pool = self._dispatcher.crew.processes
+        self._job_ids = self._dispatcher.job_ids
         self._dispatcher.start_workers()
         self._completion.start()
         self._dispatcher.start()
@@ -121,10 +124,14 @@ class Pool(pool.Pool):
         Raises:
             PoolClosed: The pool takes no more jobs. It is a ValueError.
         """
-        self._check_running()
-        call = (func, tuple(args), {} if kwds is None else kwds)
-        job = Job(self, call, callback, error_callback, name)
-        self._dispatcher.submit([Task(job, 0, *call)])
+        if self._state != RUN:
+            self._check_running()
+        if type(args) is not tuple:
+            args = tuple(args)
+        job = Job(self, func, args, kwds, callback, error_callback, self._clock())
+        if name:
+            job.name = name
+        self._submit(job)
         return job
 
     def map_async(
@@ -159,7 +166,7 @@ class Pool(pool.Pool):
             iterable: Read by a thread of the pool, never more than ``buffersize`` tasks ahead of what the caller has
                 taken out (a pool that is being closed reads all).
             chunksize: Items in a task.
-            buffersize: Tasks read ahead; 1024 if None.
+            buffersize: Tasks read ahead; 1024 if None (16384 of a list and the like, which costs nothing to read).
 
         Raises:
             PoolClosed: The pool takes no more jobs.
@@ -186,7 +193,9 @@ class Pool(pool.Pool):
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
         if buffersize is not None and buffersize < 1:
             raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
-        job = kind(self, func, READ_AHEAD if buffersize is None else buffersize)
+        if buffersize is None:
+            buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
+        job = kind(self, func, buffersize)
         if chunksize == 1:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
@@ -215,8 +224,12 @@ class Pool(pool.Pool):
         if type(items) not in EAGER:
             Feeder(self._dispatcher, job, mapper, LazyChunks(self._get_tasks, func, items, chunksize)).start()
             return job
-        chunks = self._get_tasks(func, items, chunksize)
-        self._dispatcher.submit([Task(job, i, mapper, (chunk,), {}) for i, chunk in enumerate(chunks)])
+        if type(items) is range:
+            # A slice of a range is a range: three numbers travel in place of all of them.
+            chunks = [(func, items[i : i + chunksize]) for i in range(0, length, chunksize)]
+        else:
+            chunks = list(self._get_tasks(func, items, chunksize))
+        self._dispatcher.submit_segment(Segment(job, 0, mapper, chunks))
         return job
 
     def _check_running(self) -> None:
@@ -288,13 +301,18 @@ class Pool(pool.Pool):
         job, tasks = old._again(self)
         job.attempt, job.retry_of = old.attempt + 1, old.id
         self.log(f"job {old.id} is retried as job {job.id}", job_id=job.id)
-        self._dispatcher.submit(tasks)
+        if isinstance(job, Job):
+            self._dispatcher.submit(job)
+            return job
+        for position, task in enumerate(tasks):
+            # Each is a segment of its own: their places in the input need not follow one another.
+            place = task.position if isinstance(job, MapJob) else position
+            self._dispatcher.submit_segment(Segment(job, place, task.func, list(task.args)))
         return job
 
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
-        # A count cannot be asked for its next value, but its repr tells it: "count(17)".
-        submitted = int(repr(self._job_ids)[6:-1]) - 1
+        submitted = self._dispatcher.next_id() - 1
         method = str(self._ctx.get_start_method())
         return picture.take(self._dispatcher, self.name, method, self._started, submitted)
 
@@ -359,6 +377,23 @@ class Pool(pool.Pool):
     def __repr__(self) -> str:
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} {self.name} state={self._state} pool_size={len(self._pool)}>"
+
+
+class _Clock:
+    """Seconds since the epoch, the same object for all who ask within a millisecond: a million jobs keep one each."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self) -> float:
+        now = time.time()
+        last = self._last
+        if 0 <= now - last < 0.001:
+            return last
+        self._last = now
+        return now
 
 
 def _terminate(dispatcher: Dispatcher) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -370,8 +371,8 @@ def test_job_that_forks_answers_once(pool: poolmgr.Pool, tmp_path: Path) -> None
 def test_job_that_closes_descriptors_harms_itself_at_most(pool: poolmgr.Pool) -> None:
     """Closing fd 1, or every descriptor it can find, costs a job at the most."""
     assert pool.apply_async(jobs.close_stdout).get(LONG) is None
-    with pytest.raises(WorkerDied):
-        pool.apply_async(jobs.close_all_fds).get(LONG)
+    # Its result is safe in shared memory; the worker can tell nobody any more, and is replaced.
+    assert pool.apply_async(jobs.close_all_fds).get(LONG) is None
     assert works(pool)
 
 
@@ -444,7 +445,8 @@ def test_random_kills_lose_at_most_one_job_a_death(make_pool: MakePool, tmp_path
     while not waiting[-1].ready():
         workers = [worker for worker in pool.snapshot().workers if worker.state == "running"]
         if workers:
-            os.kill(workers[deaths % len(workers)].pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(workers[deaths % len(workers)].pid, signal.SIGKILL)
             deaths += 1
         waiting[min(len(waiting) - 1, deaths * 60)].wait(LONG)
     lost = 0
