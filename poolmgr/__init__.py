@@ -1,6 +1,7 @@
 """poolmgr: the cockpit for Python process pools.
 
     from poolmgr import Pool            the engine, a drop-in for multiprocessing.Pool
+    from poolmgr import PoolExecutor    the same as a concurrent.futures.Executor
     poolmgr.Manager()                   a SyncManager that cannot outlive its owner
     poolmgr.connect()                   the status dict of a running pool, from any process of the same user
 
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from poolmgr.engine.executor import PoolExecutor
     from poolmgr.engine.job import Job
     from poolmgr.engine.pool import Pool
     from poolmgr.errors import (
@@ -45,6 +47,7 @@ _HOMES = {
     "Manager": "poolmgr.runtime.manager",
     "Pool": "poolmgr.engine.pool",
     "PoolClosed": "poolmgr.errors",
+    "PoolExecutor": "poolmgr.engine.executor",
     "PoolTerminated": "poolmgr.errors",
     "PoolmgrError": "poolmgr.errors",
     "RemoteError": "poolmgr.errors",
@@ -64,6 +67,7 @@ __all__ = [
     "Manager",
     "Pool",
     "PoolClosed",
+    "PoolExecutor",
     "PoolTerminated",
     "PoolmgrError",
     "RemoteError",

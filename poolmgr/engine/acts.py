@@ -50,6 +50,13 @@ def cancel(dispatcher: Dispatcher, job_id: int) -> bool:
     return _end(dispatcher, job_id, stop, certain=False)
 
 
+def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> list[int]:
+    """Cancel those of the jobs that no worker has begun: they never run. Returns their ids."""
+    jobs = dispatcher.cache
+    queued = [job_id for job_id in job_ids if job_id in jobs and jobs[job_id].state is JobState.QUEUED]
+    return [job_id for job_id in queued if cancel(dispatcher, job_id)]
+
+
 def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
     """Kill the workers that run the job, and take what waits of it out of the backlog.
 

@@ -269,6 +269,16 @@ class Pool(pool.Pool):
         """
         return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
 
+    def withdraw(self, job_ids: Iterable[int]) -> list[int]:
+        """Cancel those of the jobs that no worker has begun, and leave the others alone; unknown ids too.
+
+        Returns:
+            The ids of those that were cancelled: they never run.
+        """
+        with contextlib.suppress(PoolClosed):
+            return self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, list(job_ids))
+        return []
+
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
 

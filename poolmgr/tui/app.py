@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 from textual import work
 from textual.app import App
@@ -37,7 +38,7 @@ class PoolmgrApp(App[QuitChoice]):
     """The screens of one pool. ``run()`` returns what the operator wants done with it, or None."""
 
     TITLE = "poolmgr"
-    CSS_PATH = "poolmgr.tcss"
+    CSS_PATH = Path(__file__).with_name("poolmgr.tcss")
     BINDINGS = bindings("app")
     COMMANDS = App.COMMANDS | {Acts}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (132, "-wide")]  # noqa: RUF012 - as Textual declares it
@@ -92,6 +93,9 @@ class PoolmgrApp(App[QuitChoice]):
             return
         self.trouble = ""
         self.snapshot = snapshot
+
+    def _newest(self) -> PoolSnapshot | None:
+        return None if self.trouble else self.snapshot
 
     def _listen(self) -> None:
         """Called by the control on news, from any thread, maybe very often: nearly free while news are due."""
@@ -161,7 +165,7 @@ class PoolmgrApp(App[QuitChoice]):
         if isinstance(self.screen, QuitScreen):
             return
         self.pull()
-        snapshot = None if self.trouble else self.snapshot
+        snapshot = self._newest()
         if snapshot is not None and idle(snapshot):
             self.exit(QuitChoice.TERMINATE)
             return
@@ -170,4 +174,4 @@ class PoolmgrApp(App[QuitChoice]):
             if choice is not None:
                 self.exit(choice)
 
-        self.push_screen(QuitScreen(snapshot), answered)
+        self.push_screen(QuitScreen(self._newest), answered)

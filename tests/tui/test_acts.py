@@ -26,7 +26,6 @@ from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.help import HelpScreen
-from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.submit import SubmitScreen
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot, make_worker
 from tests.helpers.pilot import screen_text, until
@@ -90,6 +89,22 @@ async def test_forms_can_be_left(keys: list[str]) -> None:
         await pilot.press(*keys)
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
+        assert control.requests == []
+
+
+@pytest.mark.parametrize("keys", ["X", "a", "d", "T", "q", "?", "=", "j?", "\t"])
+async def test_dialogs_fit_a_small_terminal(keys: str) -> None:
+    """At 40x10 every dialog opens with its title in view, and Esc leaves it."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=(40, 10), notifications=True) as pilot:
+        await pilot.press(*("tab" if key == "\t" else key for key in keys), "escape")
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
+        await pilot.press("q")
+        await pilot.pause()
+        assert "Quit?" in screen_text(app)
+        assert "Stay [s]" in screen_text(app)
         assert control.requests == []
 
 
@@ -267,58 +282,6 @@ async def test_size_form_wants_a_number() -> None:
             await pilot.press(*typed, "enter")
             await until(pilot, lambda: "whole number of 1 or more" in screen_text(app))
         assert control.requests == []
-
-
-async def test_enter_opens_the_job() -> None:
-    """The detail shows arguments, error and traceback, its keys act on that job, and Esc goes back."""
-    control = FakeControl()
-    app = PoolmgrApp(control)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await pilot.press("tab", "j", "enter")
-        await until(pilot, lambda: isinstance(app.screen, JobDetail))
-        await pilot.pause()
-        text = screen_text(app)
-        assert "F✗ failed after 5.00s on w1 (pid 4121)" in text
-        assert "pipeline.resize('key-2.png',)" in text
-        assert "  boom" in text
-        await pilot.press("X")
-        assert isinstance(app.screen, JobDetail)
-        await pilot.press("r")
-        await until(pilot, lambda: control.requests == [Retry(2)])
-        await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(app.screen, Dashboard)
-
-
-async def test_detail_follows_its_job_and_remembers_it() -> None:
-    """The detail shows the job's newest state, and its last one after the pool forgot it."""
-    control = FakeControl()
-    app = PoolmgrApp(control)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await pilot.press("enter")
-        await pilot.pause()
-        assert "R▸ running" in screen_text(app)
-        control.change(jobs=(make_job(1, JobState.DONE, message="'fine'"),), time=NOW + 1)
-        app.pull()
-        await pilot.pause()
-        assert "D✓ done" in screen_text(app)
-        assert "'fine'" in screen_text(app)
-        control.change(jobs=(), time=NOW + 2)
-        app.pull()
-        await pilot.pause()
-        assert "no longer among the jobs shown" in screen_text(app)
-        assert "'fine'" in screen_text(app)
-
-
-async def test_next_failed_goes_round() -> None:
-    """n and N walk through the jobs that ended badly."""
-    jobs = [make_job(1), make_job(5, JobState.FAILED), make_job(6, JobState.LOST), make_job(7, JobState.KILLED)]
-    app = PoolmgrApp(FakeControl(make_snapshot(jobs=jobs)))
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await pilot.press("enter")
-        for key, job_id in (("n", 5), ("n", 6), ("n", 7), ("n", 5), ("N", 7)):
-            await pilot.press(key)
-            await until(pilot, lambda job_id=job_id: f"Job {job_id}  (Esc)" in screen_text(app))  # type: ignore[misc]
 
 
 async def test_copy_takes_the_whole_text() -> None:

@@ -125,13 +125,18 @@ async def test_quit_leaves_at_once_with_nothing_to_lose(key: str, state: object)
 )
 async def test_quit_dialog_gives_the_choice(keys: list[str], choice: QuitChoice) -> None:
     """The dialog says what each way costs, and each has a key."""
-    app = PoolmgrApp(FakeControl())
+    control = FakeControl()
+    app = PoolmgrApp(control)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("q")
         await pilot.pause()
         text = screen_text(app)
         assert "1 job runs, 1 waits." in text
         assert "Terminate now: 1 lost, 1 cancelled." in text
+        control.change(counts=Counts(submitted=9, running=3, queued=5, done=1), time=NOW + 1)
+        app.pull()
+        await pilot.pause()
+        assert "3 jobs run, 5 wait." in screen_text(app)
         await pilot.press(*keys)
         await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is choice

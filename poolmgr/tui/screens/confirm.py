@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -15,6 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 Answer = TypeVar("Answer")
+
+#: What a question says; a callable says it anew with each picture, since numbers change while one thinks.
+Text = str | Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class QuestionScreen(ModalScreen[Answer]):
         Binding("right,down", "app.focus_next", show=False, id="dialog.next"),
     ]
 
-    def __init__(self, title: str, text: str, choices: Sequence[Choice[Answer]]) -> None:
+    def __init__(self, title: str, text: Text, choices: Sequence[Choice[Answer]]) -> None:
         super().__init__()
         self._title, self._text, self._choices = title, text, tuple(choices)
 
@@ -45,7 +48,7 @@ class QuestionScreen(ModalScreen[Answer]):
         """The title in the frame, the text, and one button for each answer."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
-            yield Static(Content(self._text))
+            yield Static(id="question")
             with Horizontal(classes="buttons"):
                 for place, choice in enumerate(self._choices):
                     # A button reads a plain string as markup.
@@ -57,8 +60,13 @@ class QuestionScreen(ModalScreen[Answer]):
                     )
 
     def on_mount(self) -> None:
-        """The harmless answer is the one that Enter takes."""
+        """The harmless answer is the one that Enter takes; the text follows the pool."""
         self.query_one("#choice-0", Button).focus()
+        self.watch(self.app, "snapshot", self._say)
+
+    def _say(self) -> None:
+        text = self._text if isinstance(self._text, str) else self._text()
+        self.query_one("#question", Static).update(Content(text))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A button was clicked, or Enter pressed on it."""
@@ -80,5 +88,5 @@ class QuestionScreen(ModalScreen[Answer]):
 class ConfirmScreen(QuestionScreen[bool]):
     """Yes or no, with no as the default."""
 
-    def __init__(self, title: str, text: str, *, yes: str, no: str) -> None:
+    def __init__(self, title: str, text: Text, *, yes: str, no: str) -> None:
         super().__init__(title, text, (Choice("n", no, False), Choice("y", yes, True, "error")))

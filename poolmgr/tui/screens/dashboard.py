@@ -5,8 +5,6 @@ Runs in the app's thread. It draws the app's newest snapshot and turns keys into
 
 from __future__ import annotations
 
-from typing import Any
-
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -218,7 +216,7 @@ class Dashboard(JobScreen):
         """Ask, then close and join."""
         self._ask(
             "Drain the pool?",
-            "It takes no more jobs, finishes the {running} and {queued}, and then ends. There is no way back.",
+            "It takes no more jobs, finishes {running} and {queued}, and then ends. There is no way back.",
             Drain(),
             yes="Drain",
             no="Go on",
@@ -235,12 +233,12 @@ class Dashboard(JobScreen):
         )
 
     def _ask(self, title: str, text: str, request: Drain | Terminate, *, yes: str, no: str) -> None:
-        snapshot = self.cockpit.snapshot
-        if snapshot is None:
-            return
-        running, queued = snapshot.counts.running, snapshot.counts.queued
-        terms: dict[str, Any] = {"running": f"{plural(running, 'job')} running", "queued": f"{count(queued)} waiting"}
-        question = f"{harmless(snapshot.name)}: " + text.format(**terms)
+        def question() -> str:
+            snapshot = self.cockpit.snapshot
+            if snapshot is None:
+                return text
+            running, queued = plural(snapshot.counts.running, "running job"), count(snapshot.counts.queued)
+            return f"{harmless(snapshot.name)}: " + text.format(running=running, queued=f"{queued} waiting")
 
         def answered(sure: bool | None) -> None:
             if sure:

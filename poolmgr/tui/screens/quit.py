@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import PoolState
 from poolmgr.tui.format import clock, count, plural
@@ -12,10 +14,11 @@ from poolmgr.tui.screens.confirm import Choice, QuestionScreen
 class QuitScreen(QuestionScreen[QuitChoice | None]):
     """Asks what becomes of the pool; None is to stay."""
 
-    def __init__(self, snapshot: PoolSnapshot | None) -> None:
+    def __init__(self, newest: Callable[[], PoolSnapshot | None]) -> None:
+        """``newest`` gives the picture that the costs are read from, None while there is none to be had."""
         super().__init__(
             "Quit?",
-            _costs(snapshot),
+            lambda: _costs(newest()),
             (
                 Choice("s", "Stay", None),
                 Choice("d", "Drain", QuitChoice.DRAIN),

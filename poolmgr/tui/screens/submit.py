@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -49,6 +50,11 @@ class SubmitScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Typing starts at the function."""
         self.query_one("#target", Input).focus()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Say what Enter does from here."""
+        says = {"target": "Enter: to the arguments", "arguments": "Enter submits", "send": "Enter submits"}
+        self.query_one(".dialog").border_subtitle = Content(says.get(str(event.widget.id), "Enter leaves"))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on to the arguments, and from there it submits."""

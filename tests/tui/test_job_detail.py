@@ -1,0 +1,65 @@
+"""The detail of one job: what it shows, how it follows, where n and N lead."""
+
+from __future__ import annotations
+
+from poolmgr.model.requests import Retry
+from poolmgr.model.states import JobState
+from poolmgr.tui.app import PoolmgrApp
+from poolmgr.tui.screens.dashboard import Dashboard
+from poolmgr.tui.screens.job_detail import JobDetail
+from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot
+from tests.helpers.pilot import screen_text, until
+
+SIZE = (80, 24)
+
+
+async def test_enter_opens_the_job() -> None:
+    """The detail shows arguments, error and traceback, its keys act on that job, and Esc goes back."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("tab", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, JobDetail))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "F✗ failed after 5.00s on w1 (pid 4121)" in text
+        assert "pipeline.resize('key-2.png',)" in text
+        assert "  boom" in text
+        await pilot.press("X")
+        assert isinstance(app.screen, JobDetail)
+        await pilot.press("r")
+        await until(pilot, lambda: control.requests == [Retry(2)])
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
+
+
+async def test_detail_follows_its_job_and_remembers_it() -> None:
+    """The detail shows the job's newest state, and its last one after the pool forgot it."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "R▸ running" in screen_text(app)
+        control.change(jobs=(make_job(1, JobState.DONE, message="'fine'"),), time=NOW + 1)
+        app.pull()
+        await pilot.pause()
+        assert "D✓ done" in screen_text(app)
+        assert "'fine'" in screen_text(app)
+        control.change(jobs=(), time=NOW + 2)
+        app.pull()
+        await pilot.pause()
+        assert "no longer among the jobs shown" in screen_text(app)
+        assert "'fine'" in screen_text(app)
+
+
+async def test_next_failed_goes_round() -> None:
+    """n and N walk through the jobs that ended badly."""
+    jobs = [make_job(1), make_job(5, JobState.FAILED), make_job(6, JobState.LOST), make_job(7, JobState.KILLED)]
+    app = PoolmgrApp(FakeControl(make_snapshot(jobs=jobs)))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("enter")
+        for key, job_id in (("n", 5), ("n", 6), ("n", 7), ("n", 5), ("N", 7)):
+            await pilot.press(key)
+            await until(pilot, lambda job_id=job_id: f"Job {job_id}  (Esc)" in screen_text(app))  # type: ignore[misc]

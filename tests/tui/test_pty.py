@@ -1,0 +1,188 @@
+"""The screen on real terminals over real pools: keys change real processes, and a crash leaves a sane terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import signal
+import struct
+import sys
+import termios
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.helpers import terminal as terminals
+from tests.helpers.terminal import Terminal, terminal
+from tests.helpers.wait import wait_until
+
+METHODS = ["fork", "forkserver", "spawn"]
+
+#: An app that gets an answer which is none: showing it raises in the middle of the screen.
+CRASH = """
+import sys
+from tests.helpers.fake_control import FakeControl
+from poolmgr.tui.app import PoolmgrApp
+control = FakeControl()
+control.answer = lambda request: None
+app = PoolmgrApp(control)
+app.run()
+sys.exit(app.return_code)
+"""
+
+
+def submit(screen: Terminal, target: str, arguments: str) -> None:
+    """Fill the form and wait until the pool took the job."""
+    screen.type("a")
+    screen.wait_for("literals only")
+    # Step by step, as a person would: keys typed ahead go to the field that is in focus when they are read.
+    screen.wait_for("to the arguments")
+    screen.type(target)
+    screen.wait_for(target)
+    screen.type("\r")
+    screen.wait_for("Enter submits")
+    screen.type(arguments)
+    screen.wait_for(arguments)
+    screen.type("\r")
+    wait_until(lambda: "literals only" not in screen.read(), what="the form closed")
+
+
+def worker_pids(screen: Terminal) -> list[int]:
+    """The pids in the workers table."""
+    return [int(pid) for pid in re.findall(r"^w\d+ +(\d+) ", screen.read(), re.MULTILINE)]
+
+
+def running_pid(screen: Terminal) -> int:
+    """The pid of the worker that runs a job."""
+    match = re.search(r"^w\d+ +(\d+) R", screen.wait_for("R▸"), re.MULTILINE)
+    assert match is not None, screen.read()
+    return int(match[1])
+
+
+def resize(screen: Terminal, columns: int, lines: int) -> None:
+    """Give the terminal another size, and tell the command as a terminal's window would."""
+    screen._screen.resize(lines, columns)
+    fcntl.ioctl(screen.owner, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    screen.process.send_signal(signal.SIGWINCH)
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("columns_lines", [(80, 24), (160, 45)])
+def test_the_demo_draws(columns_lines: tuple[int, int], tmp_path: Path) -> None:
+    """The demo fills the screen with workers that work: CPU, memory, jobs that end, no word of an error."""
+    columns, lines = columns_lines
+    with terminal("demo", "--workers", "2", cwd=tmp_path, columns=columns, lines=lines) as screen:
+        screen.wait_for("2/2 workers")
+        text = wait_until(lambda: _with_a_bar(screen.read()), what="a CPU bar and a size")
+        assert "LIVE 4Hz" in text
+        assert "Traceback" not in text
+        assert "? Help q Quit" in text
+        screen.type("q")
+        screen.wait_for("Quit?")
+        screen.type("T")
+        assert screen.wait() == 1
+
+
+def _with_a_bar(text: str) -> str:
+    return text if re.search(r"^w1 +\d+ R▸ [█▏▎▍▌▋▊▉].* \d+M ", text, re.MULTILINE) else ""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_plus_and_minus_change_real_processes(method: str, tmp_path: Path) -> None:
+    """+ starts a process, - lets one leave, and the table shows what there is."""
+    with terminal("--workers", "2", "--start-method", method, cwd=tmp_path) as screen:
+        screen.wait_for("2/2 workers")
+        before = worker_pids(screen)
+        screen.type("++")
+        screen.wait_for("4/4 workers")
+        grown = wait_until(lambda: pids if len(pids := worker_pids(screen)) == 4 else [])
+        assert set(before) < set(grown)
+        assert all(alive(pid) for pid in grown)
+        screen.type("---")
+        screen.wait_for("1/1 workers")
+        left = wait_until(lambda: pids if len(pids := worker_pids(screen)) == 1 else [])
+        wait_until(lambda: [pid for pid in grown if alive(pid)] == left)
+        screen.type("q")
+        assert screen.wait() == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_job_fails_alone(method: str, tmp_path: Path) -> None:
+    """X and y kill the job under the cursor with its worker; the others are done, and the pool heals."""
+    with terminal("--workers", "1", "--start-method", method, cwd=tmp_path) as screen:
+        screen.wait_for("1/1 workers")
+        submit(screen, "time:sleep", "600")
+        victim = running_pid(screen)
+        submit(screen, "math:factorial", "20")
+        screen.type("X")
+        screen.wait_for("Kill job")
+        screen.type("y")
+        screen.wait_for("1 killed")
+        screen.wait_for("2432902008176640000")
+        wait_until(lambda: not alive(victim))
+        assert victim not in worker_pids(screen)
+        assert "0 lost" in screen.read()
+        screen.type("q")
+        screen.wait()
+        assert screen.restored
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_worker_killed_from_outside_costs_one_job(method: str, tmp_path: Path) -> None:
+    """SIGKILL to a worker loses the job that it ran, named with its signal, and another worker takes its place."""
+    with terminal("--workers", "1", "--start-method", method, cwd=tmp_path, columns=160) as screen:
+        screen.wait_for("1/1 workers")
+        submit(screen, "time:sleep", "600")
+        victim = running_pid(screen)
+        submit(screen, "math:factorial", "20")
+        psutil.Process(victim).send_signal(signal.SIGKILL)
+        screen.wait_for("1 lost")
+        screen.wait_for("SIGKILL")
+        screen.wait_for("2432902008176640000")
+        assert wait_until(lambda: worker_pids(screen)) != [victim]
+        screen.type("q")
+        screen.wait()
+        assert screen.restored
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_workers_output_is_kept_off_the_screen(method: str, tmp_path: Path) -> None:
+    """What a job prints is a line of the log, and the frame around it is whole."""
+    with terminal("--workers", "1", "--start-method", method, cwd=tmp_path) as screen:
+        screen.wait_for("1/1 workers")
+        submit(screen, "builtins:print", "'\\x1b[2Jsaid', 'by', 'a job'")
+        text = screen.wait_for("out said by a job")
+        assert text.startswith(" poolmgr ")
+        assert "Workers" in text
+        screen.type("q")
+        assert screen.wait() == 0
+
+
+def test_the_screen_follows_the_terminals_size(tmp_path: Path) -> None:
+    """A terminal that gets smaller and larger again is drawn anew each time."""
+    with terminal("--workers", "1", cwd=tmp_path, columns=160, lines=45) as screen:
+        screen.wait_for("Detail")
+        resize(screen, 60, 15)
+        wait_until(lambda: "Jobs" not in (text := screen.read()) and "Quit" in text)
+        resize(screen, 80, 24)
+        screen.wait_for("Jobs")
+        screen.type("q")
+        assert screen.wait() == 0
+        assert screen.restored
+
+
+def test_a_crash_restores_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in the screen's own code ends it with a traceback on a terminal that is as it was."""
+    monkeypatch.setattr(terminals, "COMMAND", (sys.executable, "-c", CRASH))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    with terminal(cwd=tmp_path) as screen:
+        screen.wait_for("2/2 workers")
+        screen.type("p")
+        assert screen.wait() == 1
+        assert screen.restored
+        assert b"Traceback" in screen.written or b"Error" in screen.written
