@@ -12,8 +12,9 @@ from typing import Any
 from poolmgr.engine import wire
 from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task
+from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
 from poolmgr.engine.ledger import Done, Ledger
+from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tasks import summary
 from poolmgr.engine.wire import Buffer
 from poolmgr.errors import JobCancelled, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
@@ -64,7 +65,8 @@ class Accounts:
             args = brief_call(args, job.kwds or {}, limit=200)
         began, ended = handle.cells.began[slot], handle.cells.ended[slot]
         worker = handle.slot, handle.pid
-        done = Done(job._job, job.name, job.func, args, job.submitted, began, ended, value, *worker)
+        func = job.func if wire.by_reference(job.func) else function_name(job.func)
+        done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
         self.ledger.done.append(done if job.retry_of is None else done.describe(job.attempt, job.retry_of))
 
     def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
@@ -125,7 +127,7 @@ class Accounts:
         self._book(task, state, str(error), "", handle, None)
         self._settle(Outcome(job, task.position, False, error))
 
-    def fed(self, job: MapJob | StreamJob, error: BaseException | None) -> None:
+    def fed(self, job: ManyTasks, error: BaseException | None) -> None:
         """The job's iterable was read to its end, or raised ``error``, which then stands for one more task."""
         if not job.feeding:
             return
@@ -167,7 +169,7 @@ class Accounts:
                 job.unfinished.append(task)
         self._end_if_all(job, **where)
 
-    def _end_if_all(self, job: MapJob | StreamJob, **where: int) -> None:
+    def _end_if_all(self, job: ManyTasks, **where: int) -> None:
         with self.ledger.lock:
             if job.feeding or job.tasks_done < job.tasks or job._ended is not None:
                 return
@@ -184,7 +186,7 @@ class Accounts:
                 job.args, job.kwds = (), None
             return
         text = f"job {job.id} {state}: {function_name(job.call[0])}: {message}"
-        ledger.log(text, level="error", job_id=job.id, **where)
+        ledger.log(text, level="error", job_id=job.id, slot=where.get("slot"), pid=where.get("pid"))
         self._news()
 
     def _settle(self, outcome: Outcome) -> None:

@@ -15,6 +15,8 @@ from poolmgr.runtime.cells import START
 
 #: Seconds between two looks at a worker that is to stop at its present task: what a limit needs to be seen.
 LOOK = 0.002
+#: Looks at jobs that are called back from workers before they are taken to have begun.
+RECALLS = 5
 
 
 def resize(dispatcher: Dispatcher, size: int) -> None:
@@ -32,7 +34,7 @@ def hold(dispatcher: Dispatcher, held: bool) -> None:
         dispatcher.feeding.held = held
         if held:
             for handle in dispatcher.crew.handles.values():
-                if handle.limit is None and dispatcher.returns.needed(handle):
+                if handle.limit is None and dispatcher.returns.waiting(handle):
                     dispatcher.returns.limit(handle, time.monotonic())
     dispatcher.news()
 
@@ -50,11 +52,25 @@ def cancel(dispatcher: Dispatcher, job_id: int) -> bool:
     return _end(dispatcher, job_id, stop, certain=False)
 
 
-def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> list[int]:
-    """Cancel those of the jobs that no worker has begun: they never run. Returns their ids."""
-    jobs = dispatcher.cache
-    queued = [job_id for job_id in job_ids if job_id in jobs and jobs[job_id].state is JobState.QUEUED]
-    return [job_id for job_id in queued if cancel(dispatcher, job_id)]
+def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], list[int]]:
+    """Cancel those of the jobs that wait: they never run. What was sent and not begun is called back.
+
+    Returns:
+        Those that were cancelled, and those that are on their way back, which may be begun meanwhile.
+    """
+    wanted = set(job_ids)
+    with dispatcher.feeding.lock:
+        waiting = [entry for entry in dispatcher.feeding.backlog if isinstance(entry, Job) and entry._job in wanted]
+        found = [job for job in waiting if job._ended is None]
+        for job in found:
+            dispatcher.accounts.failed(job._task(), JobCancelled(job.id))
+        coming: list[int] = []
+        for handle in dispatcher.crew.handles.values():
+            sent = handle.not_begun(wanted)
+            coming += sent
+            if sent and handle.limit is None:
+                dispatcher.returns.limit(handle, time.monotonic())
+    return [job.id for job in found], coming
 
 
 def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
@@ -84,8 +100,8 @@ def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
             step(signal.SIGKILL)
             return
         handle.stop_softly(sequence)
-        dispatcher.later(grace / 2, lambda: step(signal.SIGTERM))
-        dispatcher.later(grace, lambda: step(signal.SIGKILL))
+        dispatcher.timers.later(grace / 2, lambda: step(signal.SIGTERM))
+        dispatcher.timers.later(grace, lambda: step(signal.SIGKILL))
 
     return _end(dispatcher, job_id, descend, certain=True)
 
@@ -95,9 +111,10 @@ def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None]
         job = _find(dispatcher, job_id)
         if job is None:
             return False
-        running = dispatcher.runs(job)
-        error = JobStopped(job.id) if running else JobCancelled(job.id)
         holders = [handle for handle in dispatcher.crew.handles.values() if handle.holds(job)]
+        # A single job that comes back from a worker never ran; of a map, other tasks have.
+        started = not isinstance(job, Job) and job.started is not None
+        error = JobStopped(job.id) if started else JobCancelled(job.id)
         if holders:
             dispatcher.feeding.doomed[job] = error
         _withdraw(dispatcher, job, error, bool(holders))
@@ -161,13 +178,15 @@ def _pursue(
         limited = handle.limit is not None and start < handle.limit and now - handle.limited_at >= LOOK / 2
         if at_it and (limited or not certain):
             act(handle, start)
-            if handle.limit is None and dispatcher.returns.needed(handle):
+            if handle.limit is None and dispatcher.returns.waiting(handle):
                 dispatcher.returns.limit(handle, now)
         elif handle.limit is None or start >= handle.limit:
             dispatcher.returns.limit(handle, now)
         again = not at_it or not (limited or not certain)
         if again or not isinstance(job, Job):
-            dispatcher.later(LOOK if again else 10 * LOOK, lambda: _pursue(dispatcher, handle, job, act, certain))
+            dispatcher.timers.later(
+                LOOK if again else 10 * LOOK, lambda: _pursue(dispatcher, handle, job, act, certain)
+            )
 
 
 def _forget(dispatcher: Dispatcher, job: AnyJob) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from poolmgr.engine.job import Job, MapJob, StreamJob, Task
+from poolmgr.engine.job import Job, ManyTasks, Task
 
 
 class Segment:
@@ -21,7 +21,7 @@ class Segment:
 
     __slots__ = ("func", "items", "job", "start")
 
-    def __init__(self, job: MapJob | StreamJob, start: int, func: Callable[..., Any], items: list[Any]) -> None:
+    def __init__(self, job: ManyTasks, start: int, func: Callable[..., Any], items: list[Any]) -> None:
         self.job = job
         self.start = start
         self.func = func
@@ -37,7 +37,7 @@ class Source:
 
     __slots__ = ("func", "items", "job", "queued", "sent")
 
-    def __init__(self, job: MapJob | StreamJob, func: Callable[..., Any]) -> None:
+    def __init__(self, job: ManyTasks, func: Callable[..., Any]) -> None:
         self.job = job
         self.func = func
         self.items: deque[Any] = deque()
@@ -62,14 +62,16 @@ class Backlog(deque[Entry]):
         try:
             while len(jobs) < most:
                 head = pop()
-                if type(head) is Job:
+                if isinstance(head, Job):
                     if head._ended is None:
                         jobs.append(head)
                 elif jobs:
                     self.appendleft(head)
                     break
                 else:
-                    taken = self._from_segment(head, most) if type(head) is Segment else self._from_source(head, most)
+                    taken = (
+                        self._from_source(head, most) if isinstance(head, Source) else self._from_segment(head, most)
+                    )
                     if taken.items:
                         return taken
         except IndexError:
@@ -116,17 +118,25 @@ class Backlog(deque[Entry]):
         else:
             self.extendleft(reversed(batch))
 
+    def forget_ended(self) -> None:
+        """Drop jobs at the head that have ended, so that it is empty when nothing waits, also while it is held."""
+        while self:
+            head = self[0]
+            if (head if isinstance(head, Job) else head.job)._ended is None:
+                return
+            self.popleft()
+
     def tasks_about(self) -> int:
         """How many tasks wait: exact where jobs do, and at least what is at the head."""
         try:
             head = self[0]
         except IndexError:
             return 0
-        return len(self) if type(head) is Job else len(self) - 1 + len(head.items)
+        return len(self) if isinstance(head, Job) else len(self) - 1 + len(head.items)
 
-    def withdraw(self, job: MapJob | StreamJob) -> list[Task]:
+    def withdraw(self, job: ManyTasks) -> list[Task]:
         """Take out all tasks of a map or stream."""
-        mine = [entry for entry in tuple(self) if entry is not job and getattr(entry, "job", None) is job]
+        mine = [entry for entry in tuple(self) if not isinstance(entry, Job) and entry.job is job]
         tasks: list[Task] = []
         for entry in mine:
             if isinstance(entry, Segment):

@@ -25,11 +25,8 @@ it dies itself  by a fault of ours: :meth:`Dispatcher._collapse` kills the worke
 
 from __future__ import annotations
 
-import contextlib
-import heapq
 import itertools
 import marshal
-import os
 import selectors
 import signal
 import threading
@@ -39,17 +36,17 @@ from typing import Any
 
 from poolmgr.engine import leader, wire
 from poolmgr.engine.accounts import Accounts
-from poolmgr.engine.backlog import Batch, Segment, part, task_at, tasks_of
+from poolmgr.engine.backlog import Segment, tasks_of
 from poolmgr.engine.completion import Completion
 from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain, Durations
 from poolmgr.engine.encode import Functions
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle, Spec
-from poolmgr.engine.job import AnyJob, Job, StreamJob
+from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox
-from poolmgr.engine.returns import TICK, Returns
+from poolmgr.engine.returns import Returns
 from poolmgr.engine.scheduler import (
     Closed,
     End,
@@ -66,8 +63,10 @@ from poolmgr.engine.scheduler import (
     WorkerExited,
     WorkerReady,
 )
-from poolmgr.errors import PoolTerminated, WorkerStartFailed, describe_exit
-from poolmgr.runtime.inherit import disown, own
+from poolmgr.engine.stream import StreamJob
+from poolmgr.engine.timers import Timers
+from poolmgr.engine.undertaker import Undertaker
+from poolmgr.errors import PoolTerminated, WorkerStartFailed
 
 #: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
@@ -76,7 +75,7 @@ TERMINATE_GRACE = 1.0
 class Dispatcher(threading.Thread):
     """Owns workers and ledger. It holds no reference to its Pool, which may be collected under it."""
 
-    def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, AnyJob]) -> None:
+    def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, ManyTasks]) -> None:
         super().__init__(name="poolmgr-dispatcher", daemon=True)
         #: Maps and streams that have not ended, by id.
         self.cache = cache
@@ -93,13 +92,12 @@ class Dispatcher(threading.Thread):
         self.feeders = 0
         self.closing = self.terminating = self.ended = False
         self._reason = ""
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_numbers = itertools.count()
+        #: Steps to run later, on this thread.
+        self.timers = Timers()
         self._selector = selectors.DefaultSelector()
-        self._bell = own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         functions = Functions()
         self.crew = Crew(
-            spec, self._bell, functions, self.ledger, self._selector,
+            spec, self.mailbox.bell, functions, self.ledger, self._selector,
             exited=self._exited, spoke=self._receive, printed=self._printed,
         )  # fmt: skip
         durations = Durations()
@@ -108,10 +106,8 @@ class Dispatcher(threading.Thread):
             self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_sending
         )
         self.returns = Returns(self.feeding, self.drain)
-        #: Whether a worker holds tasks that another might have, and when it is to be looked at again.
-        self._next_tick: float | None = None
-        self._selector.register(self.mailbox.fd, selectors.EVENT_READ, lambda _: self.mailbox.drain())
-        self._selector.register(self._bell, selectors.EVENT_READ, lambda _: self._hear_bell())
+        self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
+        self._selector.register(self.mailbox.bell, selectors.EVENT_READ, lambda _: self.mailbox.hear())
 
     # -- for other threads
 
@@ -134,41 +130,10 @@ class Dispatcher(threading.Thread):
         # A count cannot be asked for its next value, but its repr tells it: "count(17)".
         return int(repr(self.job_ids)[6:-1])
 
-    def runs(self, job: Any) -> bool:
-        """Whether a worker has a task of the job in its hands; for a map, whether its first task was sent."""
-        if not isinstance(job, Job):
-            return job.started is not None
-        for handle in list(self.crew.handles.values()):
-            task = handle.current()
-            if task is not None and task.job is job:
-                return True
-        return False
-
     def lead(self, job: Any, timeout: float | None) -> bool:
         """Wait for a job that an idle worker was sent alone, woken by the worker itself. False: wait another way."""
         sent = getattr(job, "_handle", None)
-        if sent is None:
-            return False
-        handle, sequence = sent
-        if not handle.leading.acquire(blocking=False):
-            return False
-        try:
-            return leader.follow(handle, sequence, job, timeout, self.drain)
-        finally:
-            handle.leading.release()
-            if handle.dead:
-                handle.close_shared()
-            else:
-                if handle.empty:
-                    self.feeding.freed(handle)
-                # Freed first, then a last look: a caller that found no idle worker counts on one of us.
-                if self.feeding.backlog or handle.inflight:
-                    self._ring()
-
-    def _ring(self) -> None:
-        with self.mailbox.lock:
-            if not self.mailbox.closed:
-                os.eventfd_write(self._bell, 1)
+        return sent is not None and leader.lead(sent, job, timeout, self.drain, self.feeding, self.mailbox)
 
     def count_feeder(self, change: int) -> None:
         """A feeder starts (1) or has read its iterable to the end (-1)."""
@@ -181,19 +146,26 @@ class Dispatcher(threading.Thread):
         for listener in self.listeners:
             listener()
 
-    def start_workers(self) -> None:
-        """Start the first workers, on the caller's thread, before this one runs.
+    def open(self) -> None:
+        """Start the workers and the threads, on the caller's thread: workers first, so that they fork from one thread.
 
         Raises:
             OSError: A process could not be started; those that could are gone again.
+            RuntimeError: A thread could not be started, likewise.
         """
         try:
             self.crew.start_first(self.scheduler.size)
+            for slot in self.crew.handles:
+                self.scheduler.started(slot)
+            self.completion.start()
+            self.start()
         except BaseException:
-            self._close()
+            self.crew.abandon()
+            if self.completion.is_alive():
+                self.completion.stop()
+            self.mailbox.close()
+            self._selector.close()
             raise
-        for slot in self.crew.handles:
-            self.scheduler.started(slot)
 
     # -- the loop
 
@@ -219,13 +191,10 @@ class Dispatcher(threading.Thread):
             self._finish_terminating()
             return
         with self.feeding.lock:
-            now = time.monotonic()
-            if self._next_tick is not None and now >= self._next_tick:
-                self._next_tick = None
-                self.returns.tick(list(self.crew.handles.values()), now)
+            now, handles = time.monotonic(), list(self.crew.handles.values())
+            self.returns.tick(handles, now)
             self.feeding.pump()
-            if self._next_tick is None and any(self.returns.needed(handle) for handle in self.crew.handles.values()):
-                self._next_tick = now + TICK
+            self.returns.plan(handles, now)
             self._look()
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
@@ -242,13 +211,9 @@ class Dispatcher(threading.Thread):
         return bool(feeding.backlog and feeding.idle and not feeding.held)
 
     def _timeout(self) -> float | None:
-        due = [timer[0] for timer in self._timers[:1]]
-        due += [moment for moment in (self.scheduler.not_before, self._next_tick) if moment is not None]
+        moments = (self.timers.due, self.scheduler.not_before, self.returns.due)
+        due = [moment for moment in moments if moment is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
-
-    def _hear_bell(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
 
     def _collect(self) -> None:
         for handle in list(self.crew.handles.values()):
@@ -260,17 +225,13 @@ class Dispatcher(threading.Thread):
                 self.feeding.freed(handle)
 
     def _run_timers(self) -> None:
+        self.timers.run()
         now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
         if self.scheduler.not_before is not None and now >= self.scheduler.not_before:
             self.handle(Ticked(now))
 
-    def later(self, seconds: float, step: Callable[[], None]) -> None:
-        """Run ``step`` after ``seconds``; on this thread only."""
-        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._timer_numbers), step))
-
     def _look(self) -> None:
+        self.feeding.backlog.forget_ended()
         handles = self.crew.handles.values()
         idle = frozenset(handle.slot for handle in handles if handle.ready and handle.empty and handle.limit is None)
         spent = frozenset(handle.slot for handle in handles if self.feeding.spent(handle))
@@ -350,44 +311,15 @@ class Dispatcher(threading.Thread):
         while handle.channel.open and handle.channel.received != received:
             received = handle.channel.received
             self._receive(handle)
-        self._printed(handle)
         # Under the lock to its end: nobody may send it anything more.
         with self.feeding.lock:
-            self._bury(handle)
+            exitcode, words = self._undertaker.bury(handle, self.terminating)
+            if not handle.ready and not handle.leaving:
+                self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
+            killed = exitcode in (-signal.SIGKILL, -signal.SIGTERM)
+            waiting = bool(self.feeding.backlog)
+            self.handle(WorkerExited(handle.slot, handle.taken > 0, killed, waiting, time.monotonic()))
         self.news()
-
-    def _bury(self, handle: Handle) -> None:
-        with handle.lock:
-            self.drain.collect(handle)
-            began = handle.began
-            held = handle.take_back(handle.drained)
-        for pipe in handle.output:
-            rest = pipe.rest()
-            if rest:
-                self.ledger.log(rest, kind=pipe.stream, slot=handle.slot, pid=handle.pid)
-        orderly = handle.leaving or (not handle.ready and not held)
-        exitcode = handle.reap(sweep=not orderly)
-        self.crew.remove(handle)
-        words = f"{handle.name} (pid {handle.pid}) {describe_exit(exitcode)}"
-        if not handle.ready and not handle.leaving:
-            self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
-        self._settle_held(handle, held, began, exitcode, words)
-        handle.close()
-        killed = exitcode in (-signal.SIGKILL, -signal.SIGTERM)
-        waiting = bool(self.feeding.backlog)
-        self.handle(WorkerExited(handle.slot, handle.taken > 0, killed, waiting, time.monotonic()))
-
-    def _settle_held(self, handle: Handle, held: list[Batch], began: bool, exitcode: int | None, words: str) -> None:
-        """What the worker had and had not committed: the task it had begun is lost, the others go back."""
-        if held and began:
-            task = task_at(held[0], 0)
-            held[0] = part(held[0], 1)
-            self.accounts.died(task, handle, exitcode, terminated=self.terminating, began=True)
-            words += f" while it ran job {task.job.id}"
-        if began or not handle.leaving or exitcode != 0:
-            self.ledger.log(words, level="warning", slot=handle.slot, pid=handle.pid)
-        # The others never ran: no effect, no blame, and their turn comes first.
-        self.feeding.put_back(held)
 
     # -- the end
 
@@ -405,7 +337,7 @@ class Dispatcher(threading.Thread):
         self.terminating = True
         for handle in self.crew.handles.values():
             handle.signal(signal.SIGTERM)
-        self.later(TERMINATE_GRACE, self.crew.kill)
+        self.timers.later(TERMINATE_GRACE, self.crew.kill)
         self._fail_backlog()
         self._nudge_feeders()
         self.news()
@@ -437,16 +369,10 @@ class Dispatcher(threading.Thread):
         for job in list(self.cache.values()):
             # Streams whose iterable was not read to its end, and, if the dispatcher itself failed, anything.
             self.accounts.abandon(job)
-        self._close()
+        self.mailbox.close()
+        self._selector.close()
         self.completion.stop()
         self.news()
-
-    def _close(self) -> None:
-        self._selector.close()
-        with self.mailbox.lock:
-            if not self.mailbox.closed:
-                disown(self._bell)
-                self.mailbox.close()
 
     def _collapse(self, error: BaseException) -> None:
         """A fault of poolmgr itself: end everything rather than leave anybody waiting."""

@@ -13,7 +13,8 @@ from poolmgr.engine import wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.backlog import Batch, Segment, count, task_at
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.job import StreamJob
+from poolmgr.engine.stream import StreamJob
+from poolmgr.model.brief import function_name
 from poolmgr.runtime.cells import AREA, BUSY, COMMIT, MASK, SLOTS, TAIL, Cells
 
 _CONSTANTS = {wire.NOTHING: None, wire.TRUE: True, wire.FALSE: False}
@@ -29,11 +30,21 @@ class Durations:
         #: Mean ns a task, by function.
         self.mean: dict[Any, float] = {}
 
+    def of(self, func: Any) -> float | None:
+        """Mean ns a task of ``func``, None if nobody knows."""
+        return self.mean.get(_key(func))
+
     def learn(self, func: Any, each: float) -> None:
         """Tasks of ``func`` have just taken ``each`` ns."""
-        known = self.mean.get(func)
+        key = _key(func)
+        known = self.mean.get(key)
         # At least a nanosecond: a mean of 0 would let everything travel at once.
-        self.mean[func] = max(1.0, each if known is None else known + self.WEIGHT * (each - known))
+        self.mean[key] = max(1.0, each if known is None else known + self.WEIGHT * (each - known))
+
+
+def _key(func: Any) -> Any:
+    """What a function is known by: a bound method, say, by its name, since it would keep its object alive."""
+    return func if wire.by_reference(func) else function_name(func)
 
 
 class Drain:
@@ -46,7 +57,7 @@ class Drain:
     def collect(self, handle: Handle) -> int:
         """Book all that the worker has committed. Returns how many tasks that were. Under ``handle.lock``."""
         view = handle.cells.view
-        begin, end = handle.drained, view[COMMIT]
+        begin, end = handle.drained, int(view[COMMIT])
         if begin >= end:
             return 0
         taken = end - begin

@@ -103,6 +103,10 @@ class Feeding:
             handle.listed = True
             self.idle.append(handle)
 
+    def waiting_ids(self) -> list[int]:
+        """The single jobs that wait."""
+        return [entry._job for entry in tuple(self.backlog) if isinstance(entry, Job) and entry._ended is None]
+
     # -- under the lock
 
     def pump(self) -> None:
@@ -179,7 +183,7 @@ class Feeding:
         head = self.backlog[0]
         func: Any = head.func
         held = handle.held
-        mean = self._durations.mean.get(func)
+        mean = self._durations.of(func)
         size = batch_size(mean, self.backlog.tasks_about(), max(1, len(self._handles)), held)
         size = min(size, SLOTS - (handle.sequence - handle.drained))
         return size if self._maxtasks is None else min(size, self._maxtasks - handle.taken)

@@ -26,7 +26,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
 from poolmgr.engine.channel import Channel, Frame
 from poolmgr.engine.encode import Encoder, Functions
-from poolmgr.engine.job import AnyJob, Job, Task
+from poolmgr.engine.job import AnyJob, Task
 from poolmgr.engine.worker import Fd, Setup, main
 from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED, Cells
 from poolmgr.runtime.inherit import disown, own
@@ -266,14 +266,16 @@ class Handle:
         """Whether a task of the job was sent to it and is not booked."""
         return any(batch.job is job if isinstance(batch, Segment) else job in batch for batch in tuple(self.inflight))
 
-    def sequence_of(self, job: Job) -> int | None:
-        """The sequence number under which a single job was sent, if it is not booked."""
-        number = self.drained - self.offset
+    def not_begun(self, job_ids: set[int]) -> list[int]:
+        """Those of the single jobs that were sent and that the worker has not taken up, as far as can be told."""
+        start, number = int(self.cells.view[START]), self.drained - self.offset
+        found: list[int] = []
         for batch in self.inflight:
-            if not isinstance(batch, Segment) and job in batch:
-                return number + batch.index(job)
+            if not isinstance(batch, Segment):
+                jobs = enumerate(batch, number)
+                found += [job._job for sequence, job in jobs if sequence > start and job._job in job_ids]
             number += count(batch)
-        return None
+        return found
 
     @property
     def began(self) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 
 from poolmgr.engine.backlog import Source
 from poolmgr.engine.dispatcher import Dispatcher
-from poolmgr.engine.job import MapJob, StreamJob
+from poolmgr.engine.job import ManyTasks
+from poolmgr.engine.stream import StreamJob
 
 #: Results of an ``imap`` that may be waiting or in work, when the caller names no ``buffersize``: enough that workers
 #: never wait for the caller, little enough that an endless iterable does no harm.
@@ -32,7 +33,7 @@ class Feeder(threading.Thread):
     def __init__(
         self,
         dispatcher: Dispatcher,
-        job: MapJob | StreamJob,
+        job: ManyTasks,
         func: Callable[..., Any],
         items: Iterable[Any],
     ) -> None:
@@ -108,14 +109,23 @@ class Feeder(threading.Thread):
         return self._dispatcher.closing or not self._wanted()
 
 
+def eager_chunks(func: Callable[..., Any], items: Any, size: int) -> list[Any]:
+    """What ``mapstar`` is called with for each chunk of something that is there already."""
+    if type(items) is range:
+        # A slice of a range is a range: three numbers travel in place of all of them.
+        return [(func, items[i : i + size]) for i in range(0, len(items), size)]
+    return list(LazyChunks(func, items, size))
+
+
 class LazyChunks:
     """Chunks of an iterable that nobody reads before the feeder does."""
 
-    def __init__(
-        self, chunks: Callable[..., Iterator[Any]], func: Callable[..., Any], iterable: Iterable[Any], size: int
-    ) -> None:
-        self._arguments = (func, iterable, size)
-        self._chunks = chunks
+    def __init__(self, func: Callable[..., Any], iterable: Iterable[Any], size: int) -> None:
+        self._func = func
+        self._iterable = iterable
+        self._size = size
 
     def __iter__(self) -> Iterator[Any]:
-        return self._chunks(*self._arguments)
+        items = iter(self._iterable)
+        while chunk := tuple(islice(items, self._size)):
+            yield self._func, chunk

@@ -6,12 +6,9 @@ to be run for it, else the completion thread.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from multiprocessing import TimeoutError
-from multiprocessing.pool import ApplyResult, IMapIterator, IMapUnorderedIterator, MapResult
+from multiprocessing.pool import ApplyResult, MapResult
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolmgr.engine.waiting import Waitable
@@ -28,7 +25,7 @@ Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 class Task(NamedTuple):
     """The unit that travels: CPython's ``(job, i, func, args, kwds)``, with the job in place of its number."""
 
-    job: AnyJob
+    job: Job | ManyTasks
     #: Its place in its job: CPython's ``i``.
     position: int
     func: Callable[..., Any]
@@ -41,8 +38,6 @@ class JobInfo:
 
     Written by the thread that submits it until it is in the backlog, then by whoever books the ends of its tasks.
     """
-
-    __slots__ = ()
 
     _job: int
     _pool: Pool | None
@@ -68,11 +63,11 @@ class JobInfo:
 
     @property
     def state(self) -> JobState:
-        """Where the job is."""
+        """Where the job is. It counts as running from the moment it is sent to a worker."""
         pool = self._pool
         if self._ended is not None or pool is None:
             return self._ended or JobState.CANCELLED
-        return JobState.RUNNING if pool._dispatcher.runs(self) else JobState.QUEUED
+        return JobState.RUNNING if pool._dispatcher.crew.has_sent(self) else JobState.QUEUED
 
     def cancel(self) -> bool:
         """Take the job out of the queue, or stop it softly if it runs (KeyboardInterrupt is raised inside it).
@@ -131,6 +126,7 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         self._error_callback = error_callback
         self._settled = False
         self._ended = None
+        self._value = None
         self.submitted = submitted
 
     get = ApplyResult.get
@@ -171,7 +167,57 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         return job, [job._task()]
 
 
-class MapJob(JobInfo, Waitable, MapResult):  # type: ignore[type-arg]
+class ManyTasks(JobInfo):
+    """What a map and a stream have in common, whatever collects their results."""
+
+    _cache: dict[int, ManyTasks]
+    func: Callable[..., Any]
+    #: True until the last of its tasks is in the backlog, and how many are: written by the feeder, if it has one.
+    feeding: bool
+    read: int
+    #: The tasks that have no result, for a retry.
+    unfinished: list[Task]
+    #: How it will end because of what has happened to one of its tasks: the state, one line, the traceback.
+    verdict: tuple[JobState, str, str] | None
+
+    def _open(self, pool: Pool, func: Callable[..., Any], tasks: int, items: str) -> None:
+        self._pool = pool
+        self._job = next(pool._job_ids)
+        self._cache = pool._cache
+        self._ended = None
+        self.func = func
+        self.tasks = tasks
+        self.items = items
+        self.submitted = time.time()
+        self.feeding = False
+        self.read = 0
+        self.unfinished = []
+        self.verdict = None
+        self._cache[self._job] = self
+
+    @property
+    def call(self) -> Call:
+        """The user's function; what it is called with is told by ``items``."""
+        return self.func, (), {}
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        """Take what became of task ``i``."""
+        raise NotImplementedError
+
+    def _set_length(self, length: int) -> None:
+        """There are no more than ``length`` tasks."""
+        raise NotImplementedError
+
+    def _abort(self, error: BaseException) -> None:
+        """End it with ``error``, whatever its tasks are doing."""
+        raise NotImplementedError
+
+    def _again(self, pool: Pool) -> tuple[ManyTasks, list[Task]]:
+        """A new job for the tasks that have no result, and those tasks."""
+        raise NotImplementedError
+
+
+class MapJob(ManyTasks, Waitable, MapResult):  # type: ignore[type-arg]
     """All calls of one ``map`` or ``starmap``, and the list of their results."""
 
     def __init__(
@@ -191,7 +237,7 @@ class MapJob(JobInfo, Waitable, MapResult):  # type: ignore[type-arg]
         self._value: Any = None
         self._results: list[Any] = [None] * length
         self._chunks = self._number_left = -(-length // chunksize) if chunksize > 0 else 0
-        _open(self, pool, func, self._chunks, f"{length:,} items")
+        self._open(pool, func, self._chunks, f"{length:,} items")
         if not self._number_left:
             # As in the stock pool, nobody is called back for an empty map.
             self._ended, self._value = JobState.DONE, self._results
@@ -199,11 +245,6 @@ class MapJob(JobInfo, Waitable, MapResult):  # type: ignore[type-arg]
 
     get = MapResult.get
     __repr__ = Job.__repr__
-
-    @property
-    def call(self) -> Call:
-        """The user's function; what it is called with is told by ``items``."""
-        return self.func, (), {}
 
     def _set(self, i: int, obj: tuple[bool, Any]) -> None:
         """Take the result of chunk ``i``; ready once all chunks have ended, with the first error if there was one."""
@@ -252,173 +293,8 @@ class MapJob(JobInfo, Waitable, MapResult):  # type: ignore[type-arg]
         job._chunksize, job._results = self._chunksize, self._results
         job._settled, job._success, job._value = False, True, None
         job._chunks = job._number_left = len(self.unfinished)
-        _open(job, pool, self.func, job._chunks, f"{job._chunks} chunks of {self.items}")
+        job._open(pool, self.func, job._chunks, f"{job._chunks} chunks of {self.items}")
         return job, [task._replace(job=job) for task in self.unfinished]
 
 
-class _Failure:
-    """An error among the results of a stream."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-class StreamJob(JobInfo, IMapIterator):  # type: ignore[type-arg]
-    """The iterator of ``imap``: results in the order of the input, and a bound on reading ahead."""
-
-    def __init__(self, pool: Pool, func: Callable[..., Any], buffersize: int) -> None:
-        self._cond = threading.Condition(threading.Lock())
-        #: Results that are due, errors as ``_Failure``.  Appended under ``_cond``, taken out by callers without it.
-        self._items: deque[Any] = deque()
-        #: Results that have been due so far, taken out or not.
-        self._index = 0
-        self._length: int | None = None
-        self._unsorted: dict[int, Any] = {}
-        #: Tasks that may be read and not yet taken out by the caller.
-        self._buffersize = buffersize
-        #: True while the feeder waits for room.
-        self._full = False
-        _open(self, pool, func, 0, "lazy items")
-
-    call = MapJob.call
-    __repr__ = Job.__repr__
-
-    @property
-    def room(self) -> int:
-        """Tasks that may be read now."""
-        return self._buffersize - self.read + self._index - len(self._items)
-
-    def wait_for_room(self, closing: Callable[[], bool]) -> None:
-        """Block the feeder until it may read on. A closing pool reads all: nobody might take results before the end."""
-        with self._cond:
-            # Half the buffer, so that it is woken once for many items.
-            wanted = max(1, self._buffersize // 2) if self.room <= 0 else 1
-            self._full = True
-            self._cond.wait_for(lambda: self.room >= wanted or not self.feeding or closing())
-            self._full = False
-
-    def nudge(self) -> None:
-        """Have a feeder that waits for room look again."""
-        with self._cond:
-            self._cond.notify_all()
-
-    def next(self, timeout: float | None = None) -> Any:
-        """The next result: StopIteration at the end, ``multiprocessing.TimeoutError`` when it is late."""
-        try:
-            item = self._items.popleft()
-        except IndexError:
-            item = self._wait(timeout)
-        if self._full:
-            self.nudge()
-        if type(item) is _Failure:
-            raise item.error
-        return item
-
-    __next__ = next
-
-    def _wait(self, timeout: float | None) -> Any:
-        pool = self._pool
-        if pool is not None and pool._completion.serves_me():
-            pool._completion.help(self._due, timeout)
-        end = None if timeout is None else time.monotonic() + timeout
-        with self._cond:
-            while True:
-                try:
-                    return self._items.popleft()
-                except IndexError:
-                    if self._over():
-                        self._pool = None
-                        raise StopIteration from None
-                left = None if end is None else end - time.monotonic()
-                if (left is not None and left <= 0) or not self._cond.wait(left):
-                    if self._due():
-                        continue
-                    raise TimeoutError from None
-
-    def _due(self) -> bool:
-        return bool(self._items) or self._over()
-
-    def _over(self) -> bool:
-        return self._length is not None and self._index >= self._length
-
-    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
-        success, value = obj
-        self._set_many(i, [value if success else _Failure(value)])
-
-    def _set_many(self, start: int, values: list[Any]) -> None:
-        """Take the results of tasks ``start``, ``start`` + 1, ..."""
-        with self._cond:
-            self._place(start, values)
-            self._settle()
-
-    def _place(self, start: int, values: list[Any]) -> None:
-        if start != self._index:
-            self._unsorted.update(enumerate(values, start))
-            return
-        self._items.extend(values)
-        self._index += len(values)
-        while self._index in self._unsorted:
-            self._items.append(self._unsorted.pop(self._index))
-            self._index += 1
-
-    def _set_length(self, length: int) -> None:
-        with self._cond:
-            self._length = length
-            self._settle()
-
-    def _abort(self, error: BaseException) -> None:
-        with self._cond:
-            self._items.append(_Failure(error))
-            self._index += 1
-            self._length = self._index
-            self._settle()
-
-    def _settle(self) -> None:
-        self._cond.notify_all()
-        pool = self._pool
-        if pool is not None and pool._completion.helping:
-            pool._completion.look_again()
-        if self._over():
-            self._cache.pop(self._job, None)
-            self._pool = None
-
-    def _again(self, pool: Pool) -> tuple[StreamJob, list[Task]]:
-        """A new stream of the tasks that have no result: this one has gone past them."""
-        length = len(self.unfinished)
-        job = StreamJob(pool, self.func, length)
-        job.tasks = job.read = job._length = length
-        job.items = f"{length} of {self.tasks} items"
-        return job, [task._replace(job=job, position=i) for i, task in enumerate(self.unfinished)]
-
-
-class UnorderedStreamJob(StreamJob, IMapUnorderedIterator):  # type: ignore[type-arg]
-    """The iterator of ``imap_unordered``: results as they come."""
-
-    def _place(self, start: int, values: list[Any]) -> None:
-        self._items.extend(values)
-        self._index += len(values)
-
-
-def _open(job: MapJob | StreamJob, pool: Pool, func: Callable[..., Any], tasks: int, items: str) -> None:
-    """What a job of many tasks has, whatever collects its results."""
-    job._pool = pool
-    job._job = next(pool._job_ids)
-    job._cache = pool._cache  # type: ignore[assignment]
-    job._ended = None
-    job.func = func
-    job.tasks = tasks
-    job.items = items
-    job.submitted = time.time()
-    #: True until the last of its tasks is in the backlog, and how many are: written by the feeder, if it has one.
-    job.feeding = False
-    job.read = 0
-    #: The tasks that have no result, for a retry.
-    job.unfinished = []
-    #: How it will end because of what has happened to one of its tasks: the state, one line, the traceback.
-    job.verdict = None
-    job._cache[job._job] = job
-
-
-AnyJob = Job | MapJob | StreamJob
+AnyJob = Job | ManyTasks

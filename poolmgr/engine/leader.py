@@ -19,13 +19,45 @@ from poolmgr.runtime.cells import COMMIT, DISPATCHER, LEADER, NOBODY, NOTIFY
 
 if TYPE_CHECKING:
     from poolmgr.engine.drain import Drain
+    from poolmgr.engine.feeding import Feeding
     from poolmgr.engine.handle import Handle
     from poolmgr.engine.job import Job
+    from poolmgr.engine.mailbox import Mailbox
 
 #: Nanoseconds that a caller looks for its result before it sleeps.
 SPIN = 50_000
 #: Share of spins that must have found something for spinning to go on.
 SPIN_PAYS = 0.2
+
+
+def lead(
+    sent: tuple[Handle, int],
+    job: Job,
+    timeout: float | None,
+    drain: Drain,
+    feeding: Feeding,
+    mailbox: Mailbox,
+) -> bool:
+    """Wait for a job that was sent to an idle worker alone, unless another caller waits for that worker already.
+
+    Returns:
+        True if the job is settled or ``timeout`` seconds are over; False if it is to be waited for in another way.
+    """
+    handle, sequence = sent
+    if not handle.leading.acquire(blocking=False):
+        return False
+    try:
+        return follow(handle, sequence, job, timeout, drain)
+    finally:
+        handle.leading.release()
+        if handle.dead:
+            handle.close_shared()
+        else:
+            if handle.empty:
+                feeding.freed(handle)
+            # Freed first, then a last look: a caller that found no idle worker counts on one of us.
+            if feeding.backlog or handle.inflight:
+                mailbox.ring()
 
 
 def follow(handle: Handle, sequence: int, job: Job, timeout: float | None, drain: Drain) -> bool:

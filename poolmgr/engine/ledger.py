@@ -14,7 +14,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
-from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob
+from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine
 from poolmgr.model.states import JobState
@@ -40,7 +40,8 @@ class Done(NamedTuple):
 
     id: int
     name: str
-    func: Callable[..., Any]
+    #: Its function, or the name of one that would keep other things alive.
+    func: Callable[..., Any] | str
     #: Its arguments if they are plain, else what they look like.
     args: tuple[Any, ...] | str
     submitted: float
@@ -56,7 +57,7 @@ class Done(NamedTuple):
         return JobSnapshot(
             id=self.id,
             state=JobState.DONE,
-            function=function_name(self.func),
+            function=self.func if isinstance(self.func, str) else function_name(self.func),
             args=self.args if isinstance(self.args, str) else brief_call(self.args, {}, limit=200),
             slot=self.slot,
             pid=self.pid,
@@ -78,7 +79,7 @@ class Ledger:
         #: Re-entrant: a signal handler of the user's may run a job while its thread books one.
         self.lock = threading.RLock()
         #: Maps and streams of which a task was sent, by id, until they end.
-        self.active: dict[int, MapJob | StreamJob] = {}
+        self.active: dict[int, ManyTasks] = {}
         self.tasks_done = 0
         self.ended = dict.fromkeys((state for state in JobState if state.ended), 0)
         self.done: deque[Done | JobSnapshot] = deque(maxlen=DONE_KEPT)
@@ -101,7 +102,7 @@ class Ledger:
         """Add a line to the log. Any thread may."""
         self.lines.append(LogLine(next(self._seq), time.time(), kind, text, slot, pid, job_id, level))
 
-    def begin(self, job: MapJob | StreamJob) -> None:
+    def begin(self, job: ManyTasks) -> None:
         """The first task of a map or stream is being sent."""
         with self.lock:
             job.started = time.time()

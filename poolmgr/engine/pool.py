@@ -19,10 +19,12 @@ from typing import Any
 
 from poolmgr.engine import acts, picture
 from poolmgr.engine.backlog import Segment
+from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Spec, cpu_count
-from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks
-from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, UnorderedStreamJob
+from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
+from poolmgr.engine.job import AnyJob, Job, ManyTasks, MapJob
+from poolmgr.engine.stream import StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
@@ -53,9 +55,8 @@ class Pool(pool.Pool):
     """
 
     _pool: list[Any]
-    _cache: dict[int, AnyJob]
+    _cache: dict[int, ManyTasks]
     _wrap_exception: bool
-    _get_tasks: Callable[..., Iterator[Any]]
 
     def __init__(
         self,
@@ -69,8 +70,7 @@ class Pool(pool.Pool):
         capture_output: bool = False,
     ) -> None:
         # Read by __del__, also if this does not come to its end.
-        self._pool = []
-        self._state = INIT
+        self._pool, self._state = [], INIT
         self._change_notifier = None
         processes = cpu_count() if processes is None else processes
         if processes < 1:
@@ -87,12 +87,10 @@ class Pool(pool.Pool):
         self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache)
         self._completion = self._dispatcher.completion
         self._submit = self._dispatcher.submit
-        self._clock = _Clock()
+        self._clock = Clock()
         self._pool = self._dispatcher.crew.processes
         self._job_ids = self._dispatcher.job_ids
-        self._dispatcher.start_workers()
-        self._completion.start()
-        self._dispatcher.start()
+        self._dispatcher.open()
         self._terminate = util.Finalize(self, _terminate, args=(self._dispatcher,), exitpriority=15)
         self._state = RUN
 
@@ -199,7 +197,7 @@ class Pool(pool.Pool):
         if chunksize == 1:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
-        Feeder(self._dispatcher, job, mapstar, LazyChunks(self._get_tasks, func, iterable, chunksize)).start()
+        Feeder(self._dispatcher, job, mapstar, LazyChunks(func, iterable, chunksize)).start()
         return (item for chunk in job for item in chunk)
 
     def _map_async(
@@ -222,14 +220,9 @@ class Pool(pool.Pool):
         if not job.tasks:
             return job
         if type(items) not in EAGER:
-            Feeder(self._dispatcher, job, mapper, LazyChunks(self._get_tasks, func, items, chunksize)).start()
+            Feeder(self._dispatcher, job, mapper, LazyChunks(func, items, chunksize)).start()
             return job
-        if type(items) is range:
-            # A slice of a range is a range: three numbers travel in place of all of them.
-            chunks = [(func, items[i : i + chunksize]) for i in range(0, length, chunksize)]
-        else:
-            chunks = list(self._get_tasks(func, items, chunksize))
-        self._dispatcher.submit_segment(Segment(job, 0, mapper, chunks))
+        self._dispatcher.submit_segment(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
         return job
 
     def _check_running(self) -> None:
@@ -275,9 +268,16 @@ class Pool(pool.Pool):
         Returns:
             The ids of those that were cancelled: they never run.
         """
+        withdrawn: list[int] = []
+        wanted = list(job_ids)
         with contextlib.suppress(PoolClosed):
-            return self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, list(job_ids))
-        return []
+            for _ in range(acts.RECALLS):
+                found, wanted = self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, wanted)
+                withdrawn += found
+                if not wanted:
+                    break
+                time.sleep(acts.LOOK)
+        return withdrawn
 
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
@@ -333,7 +333,7 @@ class Pool(pool.Pool):
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have ``listener`` called when a worker starts or dies, a job ends badly, or the pool changes its state.
 
-        It is called by a thread of the pool: it must not block. Returns what ends the subscription.
+        A thread of the pool calls it: it must not block. Returns what ends the subscription.
         """
         dispatcher = self._dispatcher
         dispatcher.listeners = (*dispatcher.listeners, listener)
@@ -370,8 +370,6 @@ class Pool(pool.Pool):
         """
         if self._state == RUN:
             raise ValueError("Pool is still running")
-        if self._state not in (CLOSE, TERMINATE):
-            raise ValueError("In unknown state")
         end = None if timeout is None else time.monotonic() + timeout
         for thread in (self._dispatcher, self._completion):
             if thread is not threading.current_thread():
@@ -382,28 +380,10 @@ class Pool(pool.Pool):
 
     def _repopulate_pool(self) -> None:
         """Workers are replaced as they leave; the stock pool does it when this is called."""
-        self._dispatcher.mailbox.wake()
 
     def __repr__(self) -> str:
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} {self.name} state={self._state} pool_size={len(self._pool)}>"
-
-
-class _Clock:
-    """Seconds since the epoch, the same object for all who ask within a millisecond: a million jobs keep one each."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def __call__(self) -> float:
-        now = time.time()
-        last = self._last
-        if 0 <= now - last < 0.001:
-            return last
-        self._last = now
-        return now
 
 
 def _terminate(dispatcher: Dispatcher) -> None:

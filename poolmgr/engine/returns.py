@@ -31,24 +31,31 @@ class Returns:
     def __init__(self, feeding: Feeding, drain: Drain) -> None:
         self._feeding = feeding
         self._drain = drain
-
-    def needed(self, handle: Handle) -> bool:
-        """Whether the worker is to be looked at again."""
-        return handle.limit is not None or self._waiting(handle)
+        #: When the next tick is due (CLOCK_MONOTONIC, s), None if none is needed.
+        self.due: float | None = None
 
     def tick(self, handles: list[Handle], now: float) -> None:
-        """Look at all workers."""
+        """Look at all workers, if it is time to."""
+        if self.due is None or now < self.due:
+            return
+        self.due = None
         for handle in handles:
             if handle.limit is not None:
                 self._limited(handle, now)
-            elif self._waiting(handle) and self._stands(handle, now):
+            elif self.waiting(handle) and self._stands(handle, now):
                 self.limit(handle, now)
+
+    def plan(self, handles: list[Handle], now: float) -> None:
+        """Decide when the next tick is due, if one is needed."""
+        if self.due is None and any(handle.limit is not None or self.waiting(handle) for handle in handles):
+            self.due = now + TICK
 
     def limit(self, handle: Handle, now: float) -> None:
         """Have the worker begin nothing beyond the task it has in hand."""
         handle.set_limit(max(int(handle.cells.view[START]) + 1, handle.drained), now)
+        self.due = now + SETTLED
 
-    def _waiting(self, handle: Handle) -> bool:
+    def waiting(self, handle: Handle) -> bool:
         """Whether something was sent to the worker that it has not begun."""
         return handle.sequence > max(int(handle.cells.view[START]) + 1, handle.drained)
 

@@ -159,7 +159,7 @@ class Batches:
         """Run tasks ``base``, ``base`` + 1, ... until they end or LIMIT is reached."""
         cells = self.cells
         self._began = monotonic_ns()
-        pairs = zip(repeat(numbers) if type(numbers) is int else numbers, calls, strict=False)
+        pairs = zip(repeat(numbers) if isinstance(numbers, int) else numbers, calls, strict=False)
         last = self._run(base, pairs, memoryview(payload))
         now = monotonic_ns()
         cells[BEGAN] = 0
@@ -245,7 +245,7 @@ class Batches:
         how = wire.RAISED
         if isinstance(error, _Unreadable) and error.__cause__ is not None:
             how, error = wire.UNREADABLE, error.__cause__
-        elif not isinstance(error, Exception):
+        if not isinstance(error, Exception):
             stopped = isinstance(error, KeyboardInterrupt) and self.cells[STOP] == sequence
             how = wire.STOPPED if stopped else wire.EXITED
         self._store_failure(sequence, how, error, self._wrap_exception)

@@ -21,9 +21,6 @@ _waiters = threading.Lock()
 class Waitable:
     """Waiting for a job that has a ``_settled`` flag, a ``_success`` and a ``_value``."""
 
-    # No slots of its own, so that a subclass may have them.
-    __slots__ = ()
-
     _settled: bool
     _success: bool
     _value: Any
