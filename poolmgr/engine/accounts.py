@@ -1,21 +1,22 @@
 """What becomes of tasks and, through them, of jobs: the ledger is written, and the job settled or handed on.
 
-Thread: the dispatcher's.  A job that needs no code of a user is settled here and now; the others by the completion
-thread, in the order in which their tasks ended.
+Thread: whoever books: the dispatcher, or a caller that takes its own result out of a ring.  A single job that needs no
+code of a user is settled here and now; all others by the completion thread, in the order in which their tasks ended.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from poolmgr.engine import wire
-from poolmgr.engine.completion import Completion, Outcome, ended_error
-from poolmgr.engine.job import AnyJob, Job, StreamJob, Task
-from poolmgr.engine.ledger import Ledger
+from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
+from poolmgr.engine.handle import Handle
+from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
+from poolmgr.engine.ledger import Done, Ledger
+from poolmgr.engine.stream import StreamJob
+from poolmgr.engine.tasks import summary
 from poolmgr.engine.wire import Buffer
-from poolmgr.engine.worker import summary
 from poolmgr.errors import JobCancelled, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
@@ -26,128 +27,171 @@ _STATES: dict[type[BaseException], JobState] = {
     JobStopped: JobState.KILLED,
     PoolTerminated: JobState.CANCELLED,
 }
+#: Of more jobs booked at once only the last is remembered: nobody could have read the others.
+REMEMBERED = 4
 
 
 class Accounts:
     """Books the end of tasks."""
 
     def __init__(self, ledger: Ledger, completion: Completion, news: Callable[[], None]) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._completion = completion
         self._news = news
 
-    def began(self, task: Task) -> None:
-        """A worker was sent the task."""
-        if task.job.state is JobState.QUEUED:
-            self._ledger.begin(task.job, time.time())
+    # -- tasks that a worker has finished
 
-    def finished(self, task: Task, kind: int, envelope: tuple[Any, ...], payload: Buffer, slot: int, pid: int) -> bool:
-        """Book a RESULT, PICKLED or FAILURE frame. Returns whether the task ended well."""
+    def values(self, jobs: list[Job], values: list[Any], handle: Handle, slot: int) -> None:
+        """Jobs have ended well, with plain values; their times are in the ring from ``slot`` on."""
+        ledger, size = self.ledger, len(jobs)
+        with ledger.lock:
+            ledger.tasks_done += size
+            ledger.ended[JobState.DONE] += size
+        for i in range(size) if size <= REMEMBERED else (size - 1,):
+            self._remember(jobs[i], values[i], handle, slot + i)
+        job = jobs[0]
+        if size == 1 and job._callback is None:
+            job._ended = JobState.DONE
+            job._value = values[0]
+            job.args, job.kwds, job._error_callback = (), None, None
+            job._wake()
+            job._pool = None
+        else:
+            self._completion.put(Values(jobs, values))
+
+    def _remember(self, job: Job, value: Any, handle: Handle, slot: int) -> None:
+        args: Any = job.args
+        if job.kwds or not wire.all_plain(args):
+            args = brief_call(args, job.kwds or {}, limit=200)
+        began, ended = handle.cells.began[slot], handle.cells.ended[slot]
+        worker = handle.slot, handle.pid
+        func = job.func if wire.by_reference(job.func) else function_name(job.func)
+        done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
+        self.ledger.done.append(done if job.retry_of is None else done.describe(job.attempt, job.retry_of))
+
+    def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
+        """One task has ended well, with a plain value."""
+        if isinstance(task.job, Job):
+            self.values([task.job], [value], handle, slot)
+            return
+        self._book(task, JobState.DONE, brief(value), "", handle, slot)
+        self._settle(Outcome(task.job, task.position, True, value))
+
+    def pickled(self, task: Task, payload: Buffer, handle: Handle, slot: int) -> None:
+        """One task has ended well, and its value is still pickled."""
+        self._book(task, JobState.DONE, "(pickled)", "", handle, slot)
+        self._settle(Outcome(task.job, task.position, True, payload=payload))
+
+    def raised(
+        self, task: Task, how: int, line: str, traceback: str, pickled: bytes, *, handle: Handle, slot: int
+    ) -> None:
+        """One task has failed in its worker."""
         job = task.job
-        if kind == wire.RESULT:
-            value = envelope[2]
-            self._book(task, JobState.DONE, brief(value), "", slot, pid)
-            self._settle(Outcome(job, task.position, True, value))
-            return True
-        if kind == wire.PICKLED:
-            self._book(task, JobState.DONE, envelope[1], "", slot, pid)
-            self._settle(Outcome(job, task.position, True, payload=payload))
-            return True
-        _, how, line, traceback, *_ = envelope
         stopped = how == wire.STOPPED
         state = JobState.KILLED if stopped else JobState.FAILED
-        message = "stopped on request" if stopped else line
-        self._book(task, state, message, traceback, slot, pid)
+        self._book(task, state, "stopped on request" if stopped else line, traceback, handle, slot)
         if stopped or how == wire.EXITED:
             self._settle(Outcome(job, task.position, False, ended_error(job.id, line, stopped)))
         else:
-            self._settle(Outcome(job, task.position, False, None, payload, line, traceback))
-        return False
+            self._settle(Outcome(job, task.position, False, None, pickled, line, traceback))
 
-    def failed(self, task: Task, error: BaseException, *, slot: int | None = None, pid: int | None = None) -> None:
+    def tasks_done(self, job: StreamJob, size: int) -> None:
+        """Tasks of a stream have ended well and are settled."""
+        with self.ledger.lock:
+            self.ledger.tasks_done += size
+            job.tasks_done += size
+        self._end_if_all(job)
+
+    # -- tasks that no worker has finished
+
+    def failed(self, task: Task, error: BaseException, handle: Handle | None = None) -> None:
         """Fail a task that no worker has run."""
         if not isinstance(error, Exception):
             error = JobExited(task.job.id, summary(error))
         state = _STATES.get(type(error), JobState.FAILED)
-        self._book(task, state, summary(error), "", slot, pid)
+        self._book(task, state, summary(error), "", handle, None)
         self._settle(Outcome(task.job, task.position, False, error))
 
-    def died(
-        self, task: Task, pid: int, exitcode: int | None, slot: int, *, killed: bool, terminated: bool, began: bool
-    ) -> None:
+    def died(self, task: Task, handle: Handle, exitcode: int | None, *, terminated: bool, began: bool) -> None:
         """The worker ended with the task in its hands."""
         job = task.job
-        over = f" over {job.items}" if job.items else brief_call(task.args, task.kwds)
-        call = function_name(job.call[0]) + over
+        call = function_name(job.call[0]) + (f" over {job.items}" if job.items else brief_call(task.args, task.kwds))
         error: PoolTerminated | JobKilled | WorkerDied
-        if killed:
-            state, error = JobState.KILLED, JobKilled(task.job.id, pid, call)
+        if handle.killed_for == job.id:
+            state, error = JobState.KILLED, JobKilled(job.id, handle.pid, call)
         elif terminated:
             state = JobState.KILLED if began else JobState.CANCELLED
-            error = PoolTerminated(task.job.id, began)
+            error = PoolTerminated(job.id, began)
         else:
-            state, error = JobState.LOST, WorkerDied(task.job.id, pid, exitcode, call)
-        self._book(task, state, str(error), "", slot, pid)
-        self._settle(Outcome(task.job, task.position, False, error))
+            state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call)
+        self._book(task, state, str(error), "", handle, None)
+        self._settle(Outcome(job, task.position, False, error))
 
-    def fed(self, job: AnyJob, error: BaseException | None) -> None:
+    def fed(self, job: ManyTasks, error: BaseException | None) -> None:
         """The job's iterable was read to its end, or raised ``error``, which then stands for one more task."""
         if not job.feeding:
             return
         job.feeding = False
         length = job.tasks = job.read + (error is not None)
-        self._completion.call(lambda: job._set_length(length))
+        self._completion.put(lambda: job._set_length(length))
         if error is not None:
             self.failed(Task(job, length - 1, *job.call), error)
         else:
-            self._end_if_all(job, "", None, None)
+            self._end_if_all(job)
 
     def abandon(self, job: AnyJob) -> None:
         """The pool has ended before the job: whatever its tasks are doing, nobody may wait for it."""
-        if job.state.ended:
+        if job._ended is not None:
             return
-        error = PoolTerminated(job.id, started=job.started is not None)
-        job.feeding = False
-        self._ledger.end(job, JobState.KILLED if error.started else JobState.CANCELLED, str(error))
-        self._completion.call(lambda: job._abort(error))
+        started = job.started is not None
+        error = PoolTerminated(job.id, started=started)
+        if not isinstance(job, Job):
+            job.feeding = False
+        self.ledger.end(job, JobState.KILLED if started else JobState.CANCELLED, str(error))
+        self._completion.put(lambda: job._abort(error))
 
     # -- one task, and the job if it was the last one
 
     def _book(
-        self, task: Task, state: JobState, message: str, traceback: str, slot: int | None, pid: int | None
+        self, task: Task, state: JobState, message: str, traceback: str, handle: Handle | None, slot: int | None
     ) -> None:
         job = task.job
-        self._ledger.tasks_done += 1
-        job.tasks_done += 1
-        if state is not JobState.DONE:
-            if job.verdict is None:
-                job.verdict = (state, message, traceback)
-            if not isinstance(job, Job):
+        with self.ledger.lock:
+            self.ledger.tasks_done += 1
+            job.tasks_done += 1
+            where = {} if handle is None else {"slot": handle.slot, "pid": handle.pid}
+            if isinstance(job, Job):
+                times = None if handle is None or slot is None else (handle.cells.began[slot], handle.cells.ended[slot])
+                self._end(job, state, message, traceback, times=times, **where)
+                return
+            if state is not JobState.DONE:
+                job.verdict = job.verdict or (state, message, traceback)
                 job.unfinished.append(task)
-        self._end_if_all(job, message, slot, pid)
+        self._end_if_all(job, **where)
 
-    def _end_if_all(self, job: AnyJob, message: str, slot: int | None, pid: int | None) -> None:
-        if job.feeding or job.tasks_done < job.tasks or job.state.ended:
+    def _end_if_all(self, job: ManyTasks, **where: int) -> None:
+        with self.ledger.lock:
+            if job.feeding or job.tasks_done < job.tasks or job._ended is not None:
+                return
+            state, message, traceback = job.verdict or (JobState.DONE, f"{job.tasks:,} results", "")
+            self._end(job, state, message, traceback, times=None, **where)
+
+    def _end(
+        self, job: AnyJob, state: JobState, message: str, traceback: str, *, times: tuple[int, int] | None, **where: int
+    ) -> None:
+        ledger = self.ledger
+        ledger.end(job, state, message, traceback=traceback, times=times, **where)
+        if state is JobState.DONE:
+            if isinstance(job, Job):
+                job.args, job.kwds = (), None
             return
-        if isinstance(job, Job):
-            pass
-        elif isinstance(job, StreamJob) or job.tasks > 1:
-            message = f"{job.tasks:,} results"
-        state, traceback = JobState.DONE, ""
-        if job.verdict is not None:
-            state, message, traceback = job.verdict
-        self._ledger.end(job, state, message, traceback=traceback, slot=slot, pid=pid)
-        if state is not JobState.DONE:
-            self._ledger.log(
-                f"job {job.id} {state}: {function_name(job.call[0])}: {message}",
-                level="error",
-                job_id=job.id,
-                slot=slot,
-            )
-            self._news()
+        text = f"job {job.id} {state}: {function_name(job.call[0])}: {message}"
+        ledger.log(text, level="error", job_id=job.id, slot=where.get("slot"), pid=where.get("pid"))
+        self._news()
 
     def _settle(self, outcome: Outcome) -> None:
-        if outcome.job.user_code or outcome.payload is not None:
+        job = outcome.job
+        if outcome.payload is not None or not isinstance(job, Job) or job._callback or job._error_callback:
             self._completion.put(outcome)
         else:
-            outcome.job._set(outcome.position, (outcome.success, outcome.value))
+            job._set(outcome.position, (outcome.success, outcome.value))

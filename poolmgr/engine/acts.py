@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import signal
+import time
+from collections.abc import Callable
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.job import AnyJob, Job, Task
-from poolmgr.engine.scheduler import Held, Resized
+from poolmgr.engine.job import AnyJob, Job
+from poolmgr.engine.scheduler import Resized
 from poolmgr.errors import JobCancelled, JobStopped, UnknownJob
-from poolmgr.model.states import JobState
+from poolmgr.runtime.cells import START
+
+#: Seconds between two looks at a worker that is to stop at its present task: what a limit needs to be seen.
+LOOK = 0.002
+#: Looks at jobs that are called back from workers before they are taken to have begun.
+RECALLS = 5
 
 
 def resize(dispatcher: Dispatcher, size: int) -> None:
     """Have ``size`` workers: more at once, fewer as they finish their jobs."""
     dispatcher.ledger.log(f"size set to {size}")
-    dispatcher.handle(Resized(size, len(dispatcher.backlog)))
+    with dispatcher.feeding.lock:
+        dispatcher.handle(Resized(size))
     dispatcher.news()
 
 
 def hold(dispatcher: Dispatcher, held: bool) -> None:
-    """Stop or resume the feeding."""
+    """Stop or resume the feeding; what was sent and not begun comes back."""
     dispatcher.ledger.log("held: no task is started" if held else "resumed")
-    dispatcher.handle(Held(held, len(dispatcher.backlog)))
+    with dispatcher.feeding.lock:
+        dispatcher.feeding.held = held
+        if held:
+            for handle in dispatcher.crew.handles.values():
+                if handle.limit is None and dispatcher.returns.waiting(handle):
+                    dispatcher.returns.limit(handle, time.monotonic())
     dispatcher.news()
 
 
@@ -32,20 +45,32 @@ def cancel(dispatcher: Dispatcher, job_id: int) -> bool:
     Returns:
         False if it had ended already.
     """
-    job = _live(dispatcher, job_id)
-    if job is None:
-        return False
-    _withdraw(dispatcher, job)
-    for handle in _running(dispatcher, job):
-        handle.stop_softly()
-    return True
+
+    def stop(handle: Handle, sequence: int) -> None:
+        handle.stop_softly(sequence)
+
+    return _end(dispatcher, job_id, stop, certain=False)
 
 
-def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> list[int]:
-    """Cancel those of the jobs that no worker has begun: they never run. Returns their ids."""
-    jobs = dispatcher.cache
-    queued = [job_id for job_id in job_ids if job_id in jobs and jobs[job_id].state is JobState.QUEUED]
-    return [job_id for job_id in queued if cancel(dispatcher, job_id)]
+def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], list[int]]:
+    """Cancel those of the jobs that wait: they never run. What was sent and not begun is called back.
+
+    Returns:
+        Those that were cancelled, and those that are on their way back, which may be begun meanwhile.
+    """
+    wanted = set(job_ids)
+    with dispatcher.feeding.lock:
+        waiting = [entry for entry in dispatcher.feeding.backlog if isinstance(entry, Job) and entry._job in wanted]
+        found = [job for job in waiting if job._ended is None]
+        for job in found:
+            dispatcher.accounts.failed(job._task(), JobCancelled(job.id))
+        coming: list[int] = []
+        for handle in dispatcher.crew.handles.values():
+            sent = handle.not_begun(wanted)
+            coming += sent
+            if sent and handle.limit is None:
+                dispatcher.returns.limit(handle, time.monotonic())
+    return [job.id for job in found], coming
 
 
 def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
@@ -59,66 +84,112 @@ def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
     Returns:
         False if it had ended already.
     """
-    job = _live(dispatcher, job_id)
-    if job is None:
-        return False
-    _withdraw(dispatcher, job)
-    for handle in _running(dispatcher, job):
-        _descend(dispatcher, handle, grace)
+
+    def descend(handle: Handle, sequence: int) -> None:
+        def step(number: int) -> None:
+            # The limit keeps the worker from beginning another task, so a signal meets this one or none.
+            if handle.dead or handle.drained > sequence:
+                return
+            handle.killed_for = job_id
+            if number == signal.SIGKILL:
+                handle.kill()
+            else:
+                handle.signal(number)
+
+        if grace <= 0:
+            step(signal.SIGKILL)
+            return
+        handle.stop_softly(sequence)
+        dispatcher.timers.later(grace / 2, lambda: step(signal.SIGTERM))
+        dispatcher.timers.later(grace, lambda: step(signal.SIGKILL))
+
+    return _end(dispatcher, job_id, descend, certain=True)
+
+
+def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None], *, certain: bool) -> bool:
+    with dispatcher.feeding.lock:
+        job = _find(dispatcher, job_id)
+        if job is None:
+            return False
+        holders = [handle for handle in dispatcher.crew.handles.values() if handle.holds(job)]
+        # A single job that comes back from a worker never ran; of a map, other tasks have.
+        started = not isinstance(job, Job) and job.started is not None
+        error = JobStopped(job.id) if started else JobCancelled(job.id)
+        if holders:
+            dispatcher.feeding.doomed[job] = error
+        _withdraw(dispatcher, job, error, bool(holders))
+        for handle in holders:
+            _pursue(dispatcher, handle, job, act, certain)
     return True
 
 
-def _descend(dispatcher: Dispatcher, handle: Handle, grace: float) -> None:
-    task = handle.task
-
-    def still_there() -> bool:
-        return dispatcher.crew.handles.get(handle.slot) is handle and handle.task is task
-
-    def step(number: int) -> None:
-        # The worker is given no other task but by this thread, so a signal meets this one or none.
-        if task is None or not still_there():
-            return
-        handle.killed_for = task.job.id
-        if number == signal.SIGKILL:
-            handle.kill()
-        else:
-            handle.signal(number)
-
-    if grace <= 0:
-        step(signal.SIGKILL)
-        return
-    handle.stop_softly()
-    dispatcher.later(grace / 2, lambda: step(signal.SIGTERM))
-    dispatcher.later(grace, lambda: step(signal.SIGKILL))
-
-
-def _live(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
+def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
+    """The job, None if it has ended."""
     job = dispatcher.cache.get(job_id)
-    if job is not None and not job.state.ended:
+    if job is not None and job._ended is None:
         return job
-    known = job is not None or job_id in dispatcher.ledger.retryable
-    if known or any(record.id == job_id for record in tuple(dispatcher.ledger.done)):
-        return None
-    raise UnknownJob(job_id)
+    for handle in dispatcher.crew.handles.values():
+        for batch in handle.inflight:
+            if isinstance(batch, list):
+                found = next((one for one in batch if one._job == job_id), None)
+                if found is not None and found._ended is None:
+                    return found
+    for entry in dispatcher.feeding.backlog:
+        if isinstance(entry, Job) and entry._job == job_id and entry._ended is None:
+            return entry
+    if job is None and job_id >= dispatcher.next_id():
+        raise UnknownJob(job_id)
+    return None
 
 
-def _running(dispatcher: Dispatcher, job: AnyJob) -> list[Handle]:
-    return [handle for handle in dispatcher.crew.handles.values() if handle.task is not None and handle.task.job is job]
-
-
-def _withdraw(dispatcher: Dispatcher, job: AnyJob) -> None:
-    running = job.state is JobState.RUNNING
-    error = JobStopped(job.id) if running else JobCancelled(job.id)
+def _withdraw(dispatcher: Dispatcher, job: AnyJob, error: BaseException, sent: bool) -> None:
     if isinstance(job, Job):
-        if not running:
-            # Its task stays where it is and is passed over: to look for it among a million would take too long.
-            dispatcher.accounts.failed(Task(job, 0, *job.call), error)
+        if not sent:
+            # It stays where it is and is passed over: to look for it among a million would take too long.
+            dispatcher.accounts.failed(job._task(), error)
         return
-    waiting = [task for task in dispatcher.backlog if task.job is job]
-    if waiting:
-        kept = [task for task in tuple(dispatcher.backlog) if task.job is not job]
-        dispatcher.backlog.clear()
-        dispatcher.backlog.extend(kept)
-    for task in waiting:
+    for task in dispatcher.feeding.backlog.withdraw(job):
         dispatcher.accounts.failed(task, error)
     dispatcher.accounts.fed(job, error)
+
+
+def _pursue(
+    dispatcher: Dispatcher, handle: Handle, job: AnyJob, act: Callable[[Handle, int], None], certain: bool
+) -> None:
+    """Act on the worker once it is at a task of the job, and see to it that it begins no other one.
+
+    Args:
+        dispatcher: The pool's.
+        handle: A worker that holds tasks of the job.
+        job: The job.
+        act: What to do, with the worker and the sequence number of the task it is at.
+        certain: Whether the worker must be known to begin nothing more before ``act``.
+    """
+    with dispatcher.feeding.lock:
+        if handle.dead or not handle.holds(job):
+            _forget(dispatcher, job)
+            return
+        with handle.lock:
+            dispatcher.drain.collect(handle)
+        task = handle.current()
+        now = time.monotonic()
+        start = int(handle.cells.view[START])
+        at_it = task is not None and task.job is job and handle.began
+        limited = handle.limit is not None and start < handle.limit and now - handle.limited_at >= LOOK / 2
+        if at_it and (limited or not certain):
+            act(handle, start)
+            if handle.limit is None and dispatcher.returns.waiting(handle):
+                dispatcher.returns.limit(handle, now)
+        elif handle.limit is None or start >= handle.limit:
+            dispatcher.returns.limit(handle, now)
+        again = not at_it or not (limited or not certain)
+        if again or not isinstance(job, Job):
+            dispatcher.timers.later(
+                LOOK if again else 10 * LOOK, lambda: _pursue(dispatcher, handle, job, act, certain)
+            )
+
+
+def _forget(dispatcher: Dispatcher, job: AnyJob) -> None:
+    """The job is doomed no more once no worker has anything of it."""
+    if not any(handle.holds(job) for handle in dispatcher.crew.handles.values()):
+        dispatcher.feeding.doomed.pop(job, None)

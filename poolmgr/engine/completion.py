@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
-from poolmgr.engine.job import AnyJob
+from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.wire import Buffer
 from poolmgr.errors import JobExited, JobStopped, RemoteError
 
@@ -35,6 +35,16 @@ class Outcome(NamedTuple):
     traceback: str = ""
 
 
+class Values(NamedTuple):
+    """The plain values of many jobs."""
+
+    jobs: list[Job]
+    values: list[Any]
+
+
+Item = Outcome | Values | Callable[[], object] | None
+
+
 class Completion(threading.Thread):
     """Settles outcomes one after the other."""
 
@@ -48,20 +58,14 @@ class Completion(threading.Thread):
             spoiled: Takes a job whose result could not be unpickled, with a line and a traceback.
         """
         super().__init__(name="poolmgr-completion", daemon=True)
-        self._queue: queue.SimpleQueue[Outcome | Callable[[], object] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        #: Have an outcome, many values, or a step settled in its turn.
+        self.put: Callable[[Outcome | Values | Callable[[], object]], None] = self._queue.put
         self._report = report
         self._spoiled = spoiled
         #: Callbacks that wait for another job, one inside the other.
-        self._helping = 0
+        self.helping = 0
         self._stopped = False
-
-    def put(self, outcome: Outcome) -> None:
-        """Have ``outcome`` settled."""
-        self._queue.put(outcome)
-
-    def call(self, step: Callable[[], object]) -> None:
-        """Have ``step`` run in its turn."""
-        self._queue.put(step)
 
     def stop(self) -> None:
         """Settle what is there, then end."""
@@ -69,17 +73,16 @@ class Completion(threading.Thread):
 
     def serves_me(self) -> bool:
         """Whether the caller is the completion thread, that is, a callback."""
-        return threading.current_thread() is self
+        return threading.get_ident() == self.ident
 
     def look_again(self) -> None:
         """A job was settled elsewhere: a callback may wait for just that."""
-        if self._helping:
-            self._queue.put(_nothing)
+        self._queue.put(_nothing)
 
     def help(self, condition: Callable[[], bool], timeout: float | None) -> None:
         """Settle what is due, inside a callback, until ``condition`` holds or ``timeout`` seconds are over."""
         end = None if timeout is None else time.monotonic() + timeout
-        self._helping += 1
+        self.helping += 1
         try:
             while not condition() and not self._stopped:
                 try:
@@ -87,7 +90,7 @@ class Completion(threading.Thread):
                 except queue.Empty:
                     return
         finally:
-            self._helping -= 1
+            self.helping -= 1
 
     def run(self) -> None:
         """Settle until stopped."""
@@ -98,10 +101,25 @@ class Completion(threading.Thread):
         item = self._queue.get(timeout=timeout)
         if item is None:
             self._stopped = True
-        elif isinstance(item, Outcome):
+        elif type(item) is Values:
+            self._settle_many(item.jobs, item.values)
+        elif type(item) is Outcome:
             self._settle(item)
         else:
-            self._guarded(item, None)
+            self._guarded(item, None)  # type: ignore[arg-type]
+
+    def _settle_many(self, jobs: list[Job], values: list[Any]) -> None:
+        for job, value in zip(jobs, values, strict=True):
+            job._value = value
+            callback = job._callback
+            if callback is not None:
+                try:
+                    callback(value)
+                except BaseException as error:  # user code: a callback
+                    self._callback_raised(error, job)
+            job._callback = job._error_callback = None
+            job._wake()
+            job._pool = None
 
     def _settle(self, outcome: Outcome) -> None:
         job, position = outcome.job, outcome.position
@@ -133,9 +151,12 @@ class Completion(threading.Thread):
         try:
             step()
         except BaseException as error:  # user code: a callback
-            self._report(f"a callback raised {type(error).__name__}: {_text(error)}", job)
-            # As with any thread's exception: printed by default, and the program's own hook sees it.
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+            self._callback_raised(error, job)
+
+    def _callback_raised(self, error: BaseException, job: AnyJob | None) -> None:
+        self._report(f"a callback raised {type(error).__name__}: {_text(error)}", job)
+        # As with any thread's exception: printed by default, and the program's own hook sees it.
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
 
 
 def ended_error(job_id: int, summary: str, stopped: bool) -> BaseException:

@@ -6,12 +6,28 @@ Thread: the constructor's caller for the first workers, then the dispatcher alon
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
+import weakref
 from collections.abc import Callable
+from multiprocessing import process
 from typing import Any
 
+from poolmgr.engine.encode import Functions
 from poolmgr.engine.handle import Handle, Spec
+from poolmgr.engine.job import Job
 from poolmgr.engine.ledger import Ledger
+
+#: The processes of all pools of this process.
+_workers: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    """A child that the owner forks by hand would end our workers when it leaves: it takes them for its own."""
+    process._children.difference_update(_workers)  # type: ignore[attr-defined]
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 class Crew:
@@ -20,6 +36,8 @@ class Crew:
     def __init__(
         self,
         spec: Spec,
+        bell: int,
+        functions: Functions,
         ledger: Ledger,
         selector: selectors.BaseSelector,
         *,
@@ -31,6 +49,8 @@ class Crew:
 
         Args:
             spec: How workers are made.
+            bell: What workers ring when results are there.
+            functions: Numbers of functions.
             ledger: Told when one starts.
             selector: Watches them; its keys' data are called with the mask.
             exited: Called when a worker's process has ended.
@@ -38,6 +58,8 @@ class Crew:
             printed: Called when output may be there.
         """
         self._spec = spec
+        self._bell = bell
+        self._functions = functions
         self._ledger = ledger
         self._selector = selector
         self._exited, self._spoke, self._printed = exited, spoke, printed
@@ -47,24 +69,26 @@ class Crew:
         self.processes: list[Any] = []
 
     def start_first(self, size: int) -> None:
-        """Start workers in slots 0 to ``size`` - 1, all or none.
+        """Start workers in slots 0 to ``size`` - 1.
 
         Raises:
-            OSError: A process could not be started; those that could are gone again.
+            OSError: A process could not be started; :meth:`abandon` ends those that could.
         """
-        try:
-            for slot in range(size):
-                self._start(slot)
-        except BaseException:
-            for handle in self.handles.values():
-                if handle.process.exitcode is None:
-                    handle.process.terminate()
-            for handle in self.handles.values():
-                handle.process.join()
-                handle.close()
-            raise
+        for slot in range(size):
+            self._start(slot)
         for handle in self.handles.values():
             self._watch(handle)
+
+    def abandon(self) -> None:
+        """End the workers of a pool that could not be opened."""
+        for handle in self.handles.values():
+            if handle.process.exitcode is None:
+                handle.process.terminate()
+        for handle in self.handles.values():
+            handle.process.join()
+            handle.close()
+        self.handles.clear()
+        self.processes.clear()
 
     def start(self, slot: int) -> None:
         """Start a worker in a free slot.
@@ -77,9 +101,10 @@ class Crew:
 
     def _start(self, slot: int) -> Handle:
         generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        handle = Handle(slot, generation, self._spec)
+        handle = Handle(slot, generation, self._spec, self._bell, self._functions)
         handle.start()
         self.handles[slot] = handle
+        _workers.add(handle.process)
         self.processes.append(handle.process)
         return handle
 
@@ -97,6 +122,12 @@ class Crew:
             self.watch_sending(handle)
         if mask & selectors.EVENT_READ:
             self._spoke(handle)
+
+    def has_sent(self, job: Any) -> bool:
+        """Whether a worker was sent the job; for a map, whether one was sent its first task. From any thread."""
+        if not isinstance(job, Job):
+            return job.started is not None
+        return any(handle.holds(job) for handle in list(self.handles.values()))
 
     def watch_sending(self, handle: Handle) -> None:
         """Have the selector tell when the worker reads on, if it is being sent something."""

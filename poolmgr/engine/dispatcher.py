@@ -1,16 +1,21 @@
 """The dispatcher: one thread that owns the workers, in place of the stock pool's three.
 
-callers                 apply_async, map, ... -> Task -> backlog (deque) --.     requests -> inbox --.
-feeders                 a lazy iterable, read ahead to a bound -> backlog --+-> wake                  |
-                                                                           v                         v
-dispatcher    select(wake, sockets, pidfds, outputs, timers) -> event -> scheduler -> instructions -> one task, one
-              worker; a start; a leave.   frame or death of a worker -> ledger -> job, or completion thread
-completion    rebuilds pickled results, runs callbacks, wakes who waits                       <- users' code, here only
+callers       apply_async -> Job -> backlog; the caller sends it itself if a worker is idle      map, imap -> backlog
+feeders       a lazy iterable, read ahead to a bound -> backlog
+dispatcher    feeds workers, a batch at a time, long enough to pay, short enough to be shared out again
+                   |  frame: base sequence number, function numbers, arguments        (one socket for each worker)
+                   v
+worker        START=i . call . result into its ring . COMMIT=i+1  ...  rings the bell at the end, or once a ms
+                   |  shared memory: the ring survives its writer
+                   v
+dispatcher    drains rings up to COMMIT -> ledger -> job, or completion thread      a caller that waits in get() for
+                                                                                      the one job of a worker does it
+completion    rebuilds pickled results, runs callbacks, wakes who waits            <- users' code, here only
 
 it waits for    the selector, and REAP seconds at most for the exit code of a process that has ended already
 it never        runs users' code (but the pickling of arguments, guarded), blocks on a socket, or takes a lock that is
                 held while users' code runs
-a worker dies   at any instruction: what it had committed was delivered; the one task it had begun is lost; one that it
+a worker dies   at any instruction: what it had committed was delivered; the one task it had begun is lost; what it
                 had not begun goes back to the head of the backlog
 a caller dies   its jobs stay; nobody waits for them
 completion      cannot die by users' code; if the interpreter ends it, jobs are not settled, but workers still leave
@@ -20,87 +25,120 @@ it dies itself  by a fault of ours: :meth:`Dispatcher._collapse` kills the worke
 
 from __future__ import annotations
 
-import heapq
+import itertools
 import marshal
 import selectors
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from poolmgr.engine import wire
+from poolmgr.engine import leader, wire
 from poolmgr.engine.accounts import Accounts
-from poolmgr.engine.channel import Frame
+from poolmgr.engine.backlog import Segment, tasks_of
 from poolmgr.engine.completion import Completion
 from poolmgr.engine.crew import Crew
-from poolmgr.engine.handle import Functions, Handle, Spec
-from poolmgr.engine.job import AnyJob, StreamJob, Task
+from poolmgr.engine.drain import Drain, Durations
+from poolmgr.engine.encode import Functions
+from poolmgr.engine.feeding import Feeding
+from poolmgr.engine.handle import Handle, Spec
+from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox
+from poolmgr.engine.returns import Returns
 from poolmgr.engine.scheduler import (
     Closed,
     End,
     Event,
-    Feed,
-    Finished,
     GiveUp,
     Instruction,
+    Keep,
     Leave,
+    Looked,
+    Retire,
     Scheduler,
     Spawn,
-    Submitted,
     Ticked,
     WorkerExited,
     WorkerReady,
 )
-from poolmgr.errors import PoolTerminated, WorkerStartFailed, describe_exit
+from poolmgr.engine.stream import StreamJob
+from poolmgr.engine.timers import Timers
+from poolmgr.engine.undertaker import Undertaker
+from poolmgr.errors import PoolTerminated, WorkerStartFailed
 
 #: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
 
 
 class Dispatcher(threading.Thread):
-    """Owns workers, backlog and ledger. It holds no reference to its Pool, which may be collected under it."""
+    """Owns workers and ledger. It holds no reference to its Pool, which may be collected under it."""
 
-    def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, AnyJob]) -> None:
+    def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, ManyTasks]) -> None:
         super().__init__(name="poolmgr-dispatcher", daemon=True)
+        #: Maps and streams that have not ended, by id.
         self.cache = cache
-        self.backlog: deque[Task] = deque()
+        #: Numbers for jobs, from 1.
+        self.job_ids = itertools.count(1)
         self.ledger = Ledger()
-        self.scheduler = Scheduler(size, maxtasksperchild)
+        self.scheduler = Scheduler(size)
         self.completion = Completion(self._callback_failed, self._result_spoiled)
         self.accounts = Accounts(self.ledger, self.completion, self.news)
-        #: Called on rare news, from this thread; replaced as a whole, never changed in place.
+        self.mailbox = Mailbox()
+        #: Called on rare news; replaced as a whole, never changed in place.
         self.listeners: tuple[Callable[[], None], ...] = ()
         #: Feeders that still read; changed by callers and feeders under the mailbox's lock.
-        self.feeding = 0
+        self.feeders = 0
         self.closing = self.terminating = self.ended = False
-        self.mailbox = Mailbox()
-        self._functions = Functions()
         self._reason = ""
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        #: Steps to run later, on this thread.
+        self.timers = Timers()
         self._selector = selectors.DefaultSelector()
+        functions = Functions()
         self.crew = Crew(
-            spec, self.ledger, self._selector, exited=self._exited, spoke=self._receive, printed=self._printed
+            spec, self.mailbox.bell, functions, self.ledger, self._selector,
+            exited=self._exited, spoke=self._receive, printed=self._printed,
+        )  # fmt: skip
+        durations = Durations()
+        self.drain = Drain(self.accounts, durations)
+        self.feeding = Feeding(
+            self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_sending
         )
-        #: Length of the backlog when the scheduler was last told of it.
-        self._seen = 0
-        self._selector.register(self.mailbox.fd, selectors.EVENT_READ, lambda _: self.mailbox.drain())
+        self.returns = Returns(self.feeding, self.drain)
+        self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
+        self._selector.register(self.mailbox.bell, selectors.EVENT_READ, lambda _: self.mailbox.hear())
 
     # -- for other threads
 
-    def submit(self, tasks: list[Task]) -> None:
-        """Put tasks at the end of the backlog."""
-        self.backlog.extend(tasks)
+    def submit(self, job: Job) -> None:
+        """Put a job at the end of the backlog, or into the hands of an idle worker."""
+        if self.feeding.submit(job):
+            self.mailbox.wake()
+        if self.ended:
+            self._fail_backlog()
+
+    def submit_segment(self, segment: Segment) -> None:
+        """Put tasks of a map or stream at the end of the backlog."""
+        self.feeding.backlog.append(segment)
         if self.ended:
             self._fail_backlog()
         self.mailbox.wake()
 
+    def next_id(self) -> int:
+        """The number that the next job will have."""
+        # A count cannot be asked for its next value, but its repr tells it: "count(17)".
+        return int(repr(self.job_ids)[6:-1])
+
+    def lead(self, job: Any, timeout: float | None) -> bool:
+        """Wait for a job that an idle worker was sent alone, woken by the worker itself. False: wait another way."""
+        sent = getattr(job, "_handle", None)
+        return sent is not None and leader.lead(sent, job, timeout, self.drain, self.feeding, self.mailbox)
+
     def count_feeder(self, change: int) -> None:
         """A feeder starts (1) or has read its iterable to the end (-1)."""
         with self.mailbox.lock:
-            self.feeding += change
+            self.feeders += change
         self.mailbox.wake()
 
     def news(self) -> None:
@@ -108,20 +146,26 @@ class Dispatcher(threading.Thread):
         for listener in self.listeners:
             listener()
 
-    def start_workers(self) -> None:
-        """Start the first workers, on the caller's thread, before this one runs.
+    def open(self) -> None:
+        """Start the workers and the threads, on the caller's thread: workers first, so that they fork from one thread.
 
         Raises:
             OSError: A process could not be started; those that could are gone again.
+            RuntimeError: A thread could not be started, likewise.
         """
         try:
             self.crew.start_first(self.scheduler.size)
+            for slot in self.crew.handles:
+                self.scheduler.started(slot)
+            self.completion.start()
+            self.start()
         except BaseException:
+            self.crew.abandon()
+            if self.completion.is_alive():
+                self.completion.stop()
             self.mailbox.close()
             self._selector.close()
             raise
-        for slot in self.crew.handles:
-            self.scheduler.started(slot)
 
     # -- the loop
 
@@ -129,54 +173,69 @@ class Dispatcher(threading.Thread):
         """Serve the pool until it has ended."""
         try:
             while not self.ended:
-                for key, mask in self._select():
-                    # Its descriptor may have been closed, and its number given to another, by the step before.
-                    current = None if self.ended else self._selector.get_map().get(key.fd)
-                    if current is not None and current.data is key.data:
-                        key.data(mask)
-                self.mailbox.run()
-                self._run_timers()
-                self._look_at_backlog()
+                self._turn()
         except BaseException as error:  # the thread's top: a fault of ours must not look like a slow job
             self._collapse(error)
             raise
+
+    def _turn(self) -> None:
+        for key, mask in self._select():
+            # Its descriptor may have been closed, and its number given to another, by the step before.
+            current = self._selector.get_map().get(key.fd)
+            if current is not None and current.data is key.data:
+                key.data(mask)
+        self._collect()
+        self.mailbox.run()
+        self._run_timers()
+        if self.terminating:
+            self._finish_terminating()
+            return
+        with self.feeding.lock:
+            now, handles = time.monotonic(), list(self.crew.handles.values())
+            self.returns.tick(handles, now)
+            self.feeding.pump()
+            self.returns.plan(handles, now)
+            self._look()
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
         self.mailbox.asleep = True
         try:
             # Asleep first, then a last look: a caller sees the one or is seen by the other.
-            timeout = 0.0 if self.mailbox.waiting or len(self.backlog) != self._seen else self._timeout()
+            timeout = 0.0 if self.mailbox.waiting or self._can_feed() else self._timeout()
             return self._selector.select(timeout)
         finally:
             self.mailbox.asleep = False
 
+    def _can_feed(self) -> bool:
+        feeding = self.feeding
+        return bool(feeding.backlog and feeding.idle and not feeding.held)
+
     def _timeout(self) -> float | None:
-        due = [timer[0] for timer in self._timers[:1]]
-        if self.scheduler.not_before is not None:
-            due.append(self.scheduler.not_before)
+        moments = (self.timers.due, self.scheduler.not_before, self.returns.due)
+        due = [moment for moment in moments if moment is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
+    def _collect(self) -> None:
+        for handle in list(self.crew.handles.values()):
+            if handle.inflight:
+                with handle.lock:
+                    self.drain.collect(handle)
+            if handle.empty and handle.ready and not handle.listed:
+                handle.since = time.time()
+                self.feeding.freed(handle)
+
     def _run_timers(self) -> None:
+        self.timers.run()
         now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
         if self.scheduler.not_before is not None and now >= self.scheduler.not_before:
-            self.handle(Ticked(now, len(self.backlog)))
+            self.handle(Ticked(now))
 
-    def later(self, seconds: float, step: Callable[[], None]) -> None:
-        """Run ``step`` after ``seconds``; on this thread only."""
-        heapq.heappush(self._timers, (time.monotonic() + seconds, id(step), step))
-
-    def _look_at_backlog(self) -> None:
-        if self.terminating:
-            self._finish_terminating()
-            return
-        self._seen = len(self.backlog)
-        if self.closing:
-            self.handle(Closed(self._seen, self.feeding > 0))
-        elif self._seen:
-            self.handle(Submitted(self._seen))
-        self._seen = len(self.backlog)
+    def _look(self) -> None:
+        self.feeding.backlog.forget_ended()
+        handles = self.crew.handles.values()
+        idle = frozenset(handle.slot for handle in handles if handle.ready and handle.empty and handle.limit is None)
+        spent = frozenset(handle.slot for handle in handles if self.feeding.spent(handle))
+        self.handle(Looked(idle, spent, bool(self.feeding.backlog), self.feeders > 0))
 
     # -- the scheduler's instructions
 
@@ -189,10 +248,13 @@ class Dispatcher(threading.Thread):
 
     def _do(self, instruction: Instruction) -> None:
         match instruction:
-            case Feed(slot):
-                self._feed(self.crew.handles[slot])
             case Spawn(slot):
                 self._spawn(slot)
+            case Retire(slot):
+                self.crew.handles[slot].retired = True
+            case Keep(slot):
+                self.crew.handles[slot].retired = False
+                self.feeding.freed(self.crew.handles[slot])
             case Leave(slot):
                 self.crew.handles[slot].leave()
                 self.crew.watch_sending(self.crew.handles[slot])
@@ -201,76 +263,45 @@ class Dispatcher(threading.Thread):
             case End():
                 self._end()
 
-    def _feed(self, handle: Handle) -> None:
-        while self.backlog:
-            task = self.backlog.popleft()
-            if task.job.state.ended:
-                continue
-            try:
-                handle.feed(task, self._functions)
-            except BaseException as error:  # user code: __reduce__ and __getstate__ of an argument
-                self.accounts.failed(task, error, slot=handle.slot, pid=handle.pid)
-                continue
-            self.accounts.began(task)
-            self.crew.watch_sending(handle)
-            return
-        self.handle(Finished(handle.slot, 0, handle.taken))
-
     def _spawn(self, slot: int) -> None:
         try:
             self.crew.start(slot)
         except Exception as error:  # user code: the pickling of the initializer's arguments; or the system's limits
             self._reason = f"{type(error).__name__}: {error}"
             self.ledger.log(f"w{slot + 1} could not be started: {self._reason}", level="error", slot=slot)
-            self.handle(WorkerExited(slot, len(self.backlog), time.monotonic()))
+            self.handle(WorkerExited(slot, False, False, bool(self.feeding.backlog), time.monotonic()))
             return
         self.news()
 
     def _give_up(self, attempts: int) -> None:
         self.ledger.log(f"{attempts} workers in a row could not start: {self._reason}", level="error")
-        while self.backlog:
-            task = self.backlog.popleft()
-            if not task.job.state.ended:
-                self.accounts.failed(task, WorkerStartFailed(task.job.id, attempts, self._reason))
+        self._fail_backlog(lambda job_id: WorkerStartFailed(job_id, attempts, self._reason))
         self.news()
 
     # -- what workers do
 
     def _receive(self, handle: Handle) -> None:
-        for frame in handle.channel.receive():
-            self._frame(handle, frame)
+        with handle.lock:
+            frames = handle.frames()
+        for frame in frames:
+            if frame.kind == wire.READY:
+                handle.ready = True
+                handle.since = time.time()
+                self._reason = ""
+                self.handle(WorkerReady(handle.slot))
+                self.feeding.freed(handle)
+            elif frame.kind == wire.UNREADY:
+                self._reason = f"the initializer raised\n{marshal.loads(frame.envelope)[0]}"
+                text = f"{handle.name}: {self._reason}"
+                self.ledger.log(text, level="error", slot=handle.slot, pid=handle.pid)
         if not handle.channel.open:
             # The end of the socket says less than the end of the process, which is about to be told.
             self.crew.forget(handle.channel.fd)
 
-    def _frame(self, handle: Handle, frame: Frame) -> None:
-        envelope = marshal.loads(frame.envelope)
-        if frame.kind == wire.READY:
-            handle.ready = True
-            handle.since = time.time()
-            self._reason = ""
-            self.handle(WorkerReady(handle.slot))
-            return
-        if frame.kind == wire.UNREADY:
-            self._reason = f"the initializer raised\n{envelope[0]}"
-            self.ledger.log(f"{handle.name}: {self._reason}", level="error", slot=handle.slot, pid=handle.pid)
-            return
-        self._printed(handle)
-        task = handle.give_up_task()
-        if task is None:
-            return
-        if self.accounts.finished(task, frame.kind, envelope, frame.payload, handle.slot, handle.pid):
-            handle.done += 1
-        else:
-            handle.failed += 1
-        del task
-        self.handle(Finished(handle.slot, len(self.backlog), handle.taken))
-
     def _printed(self, handle: Handle) -> None:
-        job_id = handle.task.job.id if handle.task is not None else None
+        with handle.lock:
+            handle.read_output(self.ledger)
         for pipe in handle.output:
-            for line in pipe.read():
-                self.ledger.log(line, kind=pipe.stream, slot=handle.slot, pid=handle.pid, job_id=job_id)
             if not pipe.open:
                 self.crew.forget(pipe.fd)
 
@@ -280,39 +311,15 @@ class Dispatcher(threading.Thread):
         while handle.channel.open and handle.channel.received != received:
             received = handle.channel.received
             self._receive(handle)
-        self._printed(handle)
-        for pipe in handle.output:
-            rest = pipe.rest()
-            if rest:
-                self.ledger.log(rest, kind=pipe.stream, slot=handle.slot, pid=handle.pid)
-        orderly = handle.leaving or (not handle.ready and handle.task is None)
-        exitcode = handle.reap(sweep=not orderly)
-        self.crew.remove(handle)
-        task, began = handle.give_up_task(), handle.began
-        handle.close()
-        words = f"{handle.name} (pid {handle.pid}) {describe_exit(exitcode)}"
-        if not handle.ready and not handle.leaving:
-            self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
-        if task is not None:
-            self._bereaved(handle, task, began, exitcode, words)
-        elif not handle.leaving or exitcode != 0:
-            self.ledger.log(words, level="warning", slot=handle.slot, pid=handle.pid)
-        self.handle(WorkerExited(handle.slot, len(self.backlog), time.monotonic()))
+        # Under the lock to its end: nobody may send it anything more.
+        with self.feeding.lock:
+            exitcode, words = self._undertaker.bury(handle, self.terminating)
+            if not handle.ready and not handle.leaving:
+                self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
+            killed = exitcode in (-signal.SIGKILL, -signal.SIGTERM)
+            waiting = bool(self.feeding.backlog)
+            self.handle(WorkerExited(handle.slot, handle.taken > 0, killed, waiting, time.monotonic()))
         self.news()
-
-    def _bereaved(self, handle: Handle, task: Task, began: bool, exitcode: int | None, words: str) -> None:
-        killed = handle.killed_for == task.job.id
-        if self.terminating or killed or began:
-            self.accounts.died(
-                task, handle.pid, exitcode, handle.slot, killed=killed, terminated=self.terminating, began=began
-            )
-            what = "while it ran" if began else "before it had begun"
-            self.ledger.log(f"{words} {what} job {task.job.id}", level="warning", slot=handle.slot, pid=handle.pid)
-            return
-        # It never ran: no effect, no blame, and its turn comes first.
-        self.backlog.appendleft(task)
-        self.ledger.put_back(task.job)
-        self.ledger.log(f"{words}; job {task.job.id} had not begun and waits for another", level="warning")
 
     # -- the end
 
@@ -320,6 +327,7 @@ class Dispatcher(threading.Thread):
         """No more jobs will be submitted."""
         self.closing = True
         self._nudge_feeders()
+        self.handle(Closed())
         self.news()
 
     def terminate(self) -> None:
@@ -329,7 +337,7 @@ class Dispatcher(threading.Thread):
         self.terminating = True
         for handle in self.crew.handles.values():
             handle.signal(signal.SIGTERM)
-        self.later(TERMINATE_GRACE, self.crew.kill)
+        self.timers.later(TERMINATE_GRACE, self.crew.kill)
         self._fail_backlog()
         self._nudge_feeders()
         self.news()
@@ -339,14 +347,15 @@ class Dispatcher(threading.Thread):
             if isinstance(job, StreamJob):
                 job.nudge()
 
-    def _fail_backlog(self) -> None:
+    def _fail_backlog(self, error: Callable[[int], BaseException] | None = None) -> None:
         while True:
-            try:
-                task = self.backlog.popleft()
-            except IndexError:
+            with self.feeding.lock:
+                tasks = list(tasks_of(self.feeding.backlog.take(1000)))
+            if not tasks:
                 return
-            if not task.job.state.ended:
-                self.accounts.failed(task, PoolTerminated(task.job.id, started=False))
+            for task in tasks:
+                job_id = task.job.id
+                self.accounts.failed(task, error(job_id) if error else PoolTerminated(job_id, started=False))
 
     def _finish_terminating(self) -> None:
         self._fail_backlog()
@@ -373,9 +382,11 @@ class Dispatcher(threading.Thread):
         for handle in list(self.crew.handles.values()):
             handle.reap(sweep=True)
             self.crew.remove(handle)
-            task = handle.give_up_task()
-            if task is not None and not task.job.state.ended:
-                self.accounts.failed(task, PoolTerminated(task.job.id, started=True))
+            for batch in handle.take_back(handle.drained):
+                for task in tasks_of(batch):
+                    if task.job._ended is None:
+                        self.accounts.failed(task, PoolTerminated(task.job.id, started=True))
+            handle.close()
         self._end()
 
     # -- what the completion thread reports
@@ -385,4 +396,4 @@ class Dispatcher(threading.Thread):
         self.news()
 
     def _result_spoiled(self, job: AnyJob, message: str, traceback: str) -> None:
-        self.mailbox.tell(lambda: self.ledger.spoil(job, message, traceback))
+        self.ledger.spoil(job, message, traceback)

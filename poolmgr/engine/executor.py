@@ -29,7 +29,7 @@ from poolmgr.engine.handle import cpu_count
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import PoolClosed
 from poolmgr.model.brief import function_name
-from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.states import PoolState, WorkerState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -281,7 +281,7 @@ def _result(futures: deque[PoolFuture[T]], end: float | None) -> T:
 
 def _cancel_queued(pool: Pool) -> None:
     """Cancel what waits, but for one call for each worker that is about to begin one."""
-    queued = [job_id for job_id, job in list(pool._cache.items()) if job.state is JobState.QUEUED]
+    queued = pool._dispatcher.feeding.waiting_ids()
     snapshot = pool.snapshot()
     if snapshot.state is not PoolState.HELD:
         free = sum(worker.state in (WorkerState.STARTING, WorkerState.IDLE) for worker in snapshot.workers)

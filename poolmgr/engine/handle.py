@@ -1,31 +1,42 @@
-"""The owner's view of one worker process: its socket, its cells, its output and the task it holds.
+"""The owner's view of one worker process: its socket, its cells and ring, its output, and what was sent to it.
 
-Thread: made by whoever starts the worker (the constructor's caller for the first ones, then the dispatcher); after
-that the dispatcher is its only user.  Snapshots read single attributes.
+Made by whoever starts the worker.  After that there are three owners, for three moments:
+
+    feeding     whoever holds the pool's feed lock: ``sequence``, ``sent``, LIMIT, and the tail of ``inflight``
+    draining    whoever holds ``lock``: ``drained``, ``offset``, ``done``, ``failed``, and the head of ``inflight``
+    the rest    the dispatcher
 """
 
 from __future__ import annotations
 
 import contextlib
+import marshal
 import os
 import signal
 import socket
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolmgr.engine import wire
-from poolmgr.engine.channel import Channel
-from poolmgr.engine.job import Task
+from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
+from poolmgr.engine.channel import Channel, Frame
+from poolmgr.engine.encode import Encoder, Functions
+from poolmgr.engine.job import AnyJob, Task
 from poolmgr.engine.worker import Fd, Setup, main
-from poolmgr.runtime.cells import NONE, START, STOP, Cells
+from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED, Cells
 from poolmgr.runtime.inherit import disown, own
 from poolmgr.runtime.lifeline import guard
 from poolmgr.runtime.output import OutputPipe
 from poolmgr.runtime.stderr import startable_stderr
 from poolmgr.runtime.tree import descendants, kill_group
+
+if TYPE_CHECKING:
+    from poolmgr.engine.ledger import Ledger
 
 #: Seconds to wait for the exit code of a worker whose end the kernel has told us of.  The fork server reports it a
 #: moment later; if it is dead itself, nobody ever will.
@@ -52,36 +63,67 @@ class Spec:
 class Handle:
     """One worker."""
 
-    def __init__(self, slot: int, generation: int, spec: Spec) -> None:
+    def __init__(self, slot: int, generation: int, spec: Spec, bell: int, functions: Functions) -> None:
         self.slot = slot
         self.generation = generation
         self.ready = False
         self.leaving = False
-        #: The task that the worker holds, and its number.
-        self.task: Task | None = None
-        self.sequence = NONE
-        #: Tasks that it was given, and how they ended.
+        #: True while it is fed no more, since the pool is to be smaller.
+        self.retired = False
+        #: True once its process is gone.
+        self.dead = False
+        #: Held while results are taken out of the ring.
+        self.lock = threading.Lock()
+        #: Held by a caller that waits for this worker in ``get()``; taken for good by whoever closes it.
+        self.leading = threading.Lock()
+        #: What was sent and not yet booked; ``offset`` tasks of its head are booked.
+        self.inflight: deque[Batch] = deque()
+        self.offset = 0
+        #: The next sequence number to send, and the next to book.
+        self.sequence = 0
+        self.drained = 0
+        #: Batches sent.
+        self.sent = 0
+        #: Tasks that it was sent, and how they ended.
         self.taken = self.done = self.failed = 0
+        #: What was known of BUSY, and tasks booked since.
+        self.busy = self.unlearnt = 0
         self.started = time.time()
-        #: When it took up what it does now.
+        #: When it last came to have nothing to do.
         self.since = self.started
         #: The job for whose sake it is being killed.
         self.killed_for: int | None = None
+        #: Taken and released by a leader, it is a fence; and how often spinning has paid of late.
+        self.fence = threading.Lock()
+        self.spin_hits = 1.0
+        #: The LIMIT that is set, and when (CLOCK_MONOTONIC, s); None if none is.
+        self.limit: int | None = None
+        self.limited_at = 0.0
+        #: START when the dispatcher last looked, and since when it has been that.
+        self.seen = (NONE, 0.0)
+        #: Whether it is in the list of idle workers.
+        self.listed = False
         self.pid = 0
         self._pidfd = NONE
-        self._known: set[int] = set()
-        self._make(spec)
+        self._encoder = Encoder(functions)
+        self._large: dict[int, wire.Buffer] = {}
+        self._make(spec, bell)
 
-    def _make(self, spec: Spec) -> None:
+    def _make(self, spec: Spec, bell: int) -> None:
         self.cells = Cells(inherit=spec.forks)
         ours, theirs = socket.socketpair()
         self.output = (OutputPipe("out"), OutputPipe("err")) if spec.capture_output else ()
         self.channel = Channel(own(ours.detach()))
+        #: Wakes a caller that waits for this worker in ``get()``.
+        self.leader_bell = own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         for pipe in self.output:
             own(pipe.fd)
         self._theirs: socket.socket | None = theirs
         setup = Setup(
             channel=Fd(theirs.fileno()),
+            # Duplicates: a forked child closes what is its owner's.
+            bell=Fd(os.dup(bell)),
+            leader_bell=Fd(os.dup(self.leader_bell)),
             cells=self.cells,
             lifeline=guard(),
             initializer=spec.initializer,
@@ -89,6 +131,7 @@ class Handle:
             wrap_exception=spec.wrap_exception,
             output=(Fd(self.output[0].worker_fd), Fd(self.output[1].worker_fd)) if self.output else None,
         )
+        self._bells = (setup.bell.fd, setup.leader_bell.fd)
         self.process: BaseProcess = spec.make_process(spec.context, target=main, args=(setup,))
         self.process.name = self.process.name.replace("Process", "PoolWorker")
         self.process.daemon = True
@@ -109,6 +152,8 @@ class Handle:
             return
         self._theirs.close()
         self._theirs = None
+        for fd in self._bells:
+            os.close(fd)
         self.cells.close_fd()
         for pipe in self.output:
             pipe.close_worker_end()
@@ -135,40 +180,36 @@ class Handle:
         """``w1`` for slot 0, as the screens call it."""
         return f"w{self.slot + 1}"
 
-    # -- tasks
+    # -- feeding: under the feed lock
 
-    def feed(self, task: Task, functions: Callable[[Any], tuple[int, bytes]]) -> None:
-        """Send one task.
+    @property
+    def empty(self) -> bool:
+        """Whether everything that was sent is booked."""
+        return not self.inflight
 
-        Args:
-            task: The task.
-            functions: Gives the number and the pickle of a function that is sent by reference.
+    @property
+    def held(self) -> int:
+        """Tasks that were sent and not committed."""
+        return self.sequence - max(int(self.cells.view[COMMIT]), self.drained)
+
+    def feed(self, batch: Batch) -> int:
+        """Send tasks, as many of ``batch`` as may travel together, and at least one.
+
+        Returns:
+            How many were sent.
 
         Raises:
-            Exception: Whatever the pickling of the arguments raises; nothing was sent then.
+            BaseException: What the pickling of the first task raises; nothing was sent then.
         """
-        number = 0
-        func: Any = task.func
-        new: dict[int, bytes] = {}
-        payload: tuple[wire.Buffer, ...] = ()
-        arguments: tuple[Any, ...] | int
-        if wire.by_reference(func):
-            number, pickled = functions(func)
-            if number not in self._known:
-                new = {number: pickled}
-            func = None
-        if func is None and not task.kwds and type(task.args) is tuple and all(map(wire.is_plain, task.args)):
-            arguments = task.args
-        else:
-            data = wire.dumps((func, task.args, task.kwds))
-            arguments, payload = len(data), (data,)
-        self.sequence += 1
-        parts = wire.frame(wire.TASKS, (self.sequence, [(number, arguments)], new), payload)
-        self._known.update(new)
-        self.task = task
-        self.taken += 1
-        self.since = time.time()
+        parts, size = self._encoder.encode(batch, self.sequence)
+        # Recorded before it is sent: what is sent and not recorded would be lost.
+        self.inflight.append(batch if size == count(batch) else part(batch, 0, size))
+        self.sequence += size
+        self.taken += size
+        self.sent += 1
+        self.cells.view[SENT] = self.sent
         self.channel.send(parts)
+        return size
 
     def leave(self) -> None:
         """Tell the worker that nothing more will come."""
@@ -176,16 +217,106 @@ class Handle:
         self.since = time.time()
         self.channel.send(wire.frame(wire.LEAVE, ()))
 
-    def give_up_task(self) -> Task | None:
-        """Take the task away from the handle: it has ended, or the worker has."""
-        task, self.task = self.task, None
-        self.since = time.time()
-        return task
+    def set_limit(self, limit: int, now: float) -> None:
+        """Ask the worker not to begin task ``limit`` or a later one."""
+        self.limit, self.limited_at = limit, now
+        self.cells.view[LIMIT] = limit
+
+    def lift_limit(self) -> None:
+        """All batches have been left, so nothing is on its way that the limit kept from running."""
+        self.cells.view[LIMIT] = UNLIMITED
+        self.limit = None
+        self.drained = self.sequence
+
+    @property
+    def all_left(self) -> bool:
+        """Whether the worker has left every batch that it was sent."""
+        return bool(self.cells.view[ACK] == self.sent)
+
+    def take_back(self, first: int) -> list[Batch]:
+        """Take task ``first`` and all after it out of ``inflight``, oldest first. Under ``lock`` too."""
+        number = self.drained - self.offset
+        kept: deque[Batch] = deque()
+        back: list[Batch] = []
+        for batch in self.inflight:
+            size = count(batch)
+            inside = min(max(first - number, 0), size)
+            if inside:
+                kept.append(batch if inside == size else part(batch, 0, inside))
+            if inside < size:
+                back.append(part(batch, inside))
+            number += size
+        if kept and self.offset == count(kept[0]):
+            # All that is left of the head is booked.
+            kept.popleft()
+            self.offset = 0
+        self.inflight = kept
+        return back
+
+    # -- what it does now
+
+    def current(self) -> Task | None:
+        """The task that the worker has in its hands, or will have next; None if it has none. From any thread."""
+        try:
+            return task_at(self.inflight[0], self.offset)
+        except IndexError:
+            return None
+
+    def holds(self, job: AnyJob) -> bool:
+        """Whether a task of the job was sent to it and is not booked."""
+        return any(batch.job is job if isinstance(batch, Segment) else job in batch for batch in tuple(self.inflight))
+
+    def not_begun(self, job_ids: set[int]) -> list[int]:
+        """Those of the single jobs that were sent and that the worker has not taken up, as far as can be told."""
+        start, number = int(self.cells.view[START]), self.drained - self.offset
+        found: list[int] = []
+        for batch in self.inflight:
+            if not isinstance(batch, Segment):
+                jobs = enumerate(batch, number)
+                found += [job._job for sequence, job in jobs if sequence > start and job._job in job_ids]
+            number += count(batch)
+        return found
 
     @property
     def began(self) -> bool:
-        """Whether the worker took up the task that it was sent last."""
-        return bool(self.cells.view[START] >= self.sequence)
+        """Whether the worker took up the first task that is not booked."""
+        view = self.cells.view
+        limit = view[LIMIT]
+        return bool(view[START] == self.drained < limit)
+
+    # -- frames and output: the dispatcher, or a drainer under ``lock``
+
+    def frames(self) -> list[Frame]:
+        """Read what has come over the socket; large results are kept until their task is booked."""
+        rest = []
+        for frame in self.channel.receive():
+            if frame.kind == wire.LARGE:
+                self._large[marshal.loads(frame.envelope)[0]] = frame.payload
+            else:
+                rest.append(frame)
+        return rest
+
+    def take_large(self, sequence: int) -> wire.Buffer:
+        """The large result of a task that is committed, and so was sent whole before."""
+        while sequence not in self._large:
+            self.frames()
+        return self._large.pop(sequence)
+
+    def read_output(self, ledger: Ledger) -> None:
+        """Move what the worker has printed into the log."""
+        for pipe in self.output:
+            for sequence, line in pipe.read():
+                job_id = self._job_id(sequence)
+                ledger.log(line, kind=pipe.stream, slot=self.slot, pid=self.pid, job_id=job_id)
+
+    def _job_id(self, sequence: int) -> int | None:
+        number = self.drained - self.offset
+        for batch in tuple(self.inflight):
+            size = count(batch)
+            if number <= sequence < number + size:
+                return batch.job.id if isinstance(batch, Segment) else batch[sequence - number].id
+            number += size
+        return None
 
     # -- signals
 
@@ -197,10 +328,15 @@ class Handle:
             elif self.pid and self.process.is_alive():
                 os.kill(self.pid, number)
 
-    def stop_softly(self) -> None:
-        """Have KeyboardInterrupt raised inside the task that runs."""
-        self.cells.view[STOP] = self.sequence
+    def stop_softly(self, sequence: int) -> None:
+        """Have KeyboardInterrupt raised inside the task that runs, if it is this one."""
+        self.cells.view[STOP] = sequence
         self.signal(signal.SIGINT)
+
+    def ring_leader(self) -> None:
+        """Wake the caller that waits for this worker, if there is one."""
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self.leader_bell, 1)
 
     def kill(self) -> None:
         """SIGKILL to the worker and to all that its jobs have started."""
@@ -228,7 +364,8 @@ class Handle:
         return self.process.exitcode
 
     def close(self) -> None:
-        """Close all that belongs to it. Its process has ended, or never started."""
+        """Close what belongs to it. Its process has ended, or never started."""
+        self.dead = True
         self._close_worker_ends()
         disown(self.channel.fd)
         for pipe in self.output:
@@ -236,23 +373,16 @@ class Handle:
         if self._pidfd != NONE:
             disown(self._pidfd)
             self._pidfd = NONE
-        self.cells.close()
         # A process object holds descriptors of its own, and a traceback that a user keeps may hold this handle.
         del self.process
+        self.ring_leader()
+        self.close_shared()
 
-
-class Functions:
-    """Numbers for functions that are pickled by reference, so that each is pickled once. The dispatcher's."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Any, tuple[int, bytes]] = {}
-
-    def __call__(self, func: Any) -> tuple[int, bytes]:
-        """The number and the pickle of ``func``; raises what pickling it raises."""
-        known = self._numbers.get(func)
-        if known is None:
-            known = self._numbers[func] = (len(self._numbers) + 1, bytes(wire.dumps(func)))
-        return known
+    def close_shared(self) -> None:
+        """Close what a leader looks at, unless one is there: it does so when it goes."""
+        if self.leading.acquire(blocking=False):
+            disown(self.leader_bell)
+            self.cells.close()
 
 
 def cpu_count() -> int:

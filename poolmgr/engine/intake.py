@@ -9,63 +9,98 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from poolmgr.engine.backlog import Source
 from poolmgr.engine.dispatcher import Dispatcher
-from poolmgr.engine.job import MapJob, StreamJob, Task
+from poolmgr.engine.job import ManyTasks
+from poolmgr.engine.stream import StreamJob
 
 #: Results of an ``imap`` that may be waiting or in work, when the caller names no ``buffersize``: enough that workers
 #: never wait for the caller, little enough that an endless iterable does no harm.
 READ_AHEAD = 1024
+#: The same for iterables that are there already, and so cost nothing to read.
+READ_AHEAD_EAGER = 16384
 
-#: Iterables that run nobody's code when they are read, and so may be read by whoever submits them.
+#: Iterables that run nobody's code when they are read, and so may be read by whoever submits them, and in bulk.
 EAGER = (list, tuple, range, str, bytes, dict, set, frozenset)
 
 
 class Feeder(threading.Thread):
-    """Reads one iterable, one task after the other."""
+    """Reads one iterable, one item after the other."""
 
     def __init__(
-        self, dispatcher: Dispatcher, job: MapJob | StreamJob, func: Callable[..., Any], arguments: Iterable[Any]
+        self,
+        dispatcher: Dispatcher,
+        job: ManyTasks,
+        func: Callable[..., Any],
+        items: Iterable[Any],
     ) -> None:
-        """Make the thread; ``func(x)`` becomes a task for each ``x`` of ``arguments``."""
+        """Make the thread; ``func(x)`` becomes a task for each ``x`` of ``items``."""
         super().__init__(name="poolmgr-feeder", daemon=True)
         self._dispatcher = dispatcher
         self._job = job
-        self._func = func
-        self._arguments = arguments
+        self._source = Source(job, func)
+        self._items = items
         job.feeding = True
         dispatcher.count_feeder(1)
 
     def run(self) -> None:
         """Read to the end, and say so."""
         error: BaseException | None = None
+        bulk = type(self._items) in EAGER
         try:
-            self._feed(iter(self._arguments))
+            (self._feed_bulk if bulk else self._feed)(iter(self._items))
         except BaseException as raised:  # user code: the iterable
             error = raised
         dispatcher, job = self._dispatcher, self._job
-        del self._arguments
+        del self._items
         dispatcher.mailbox.tell(lambda: dispatcher.accounts.fed(job, error))
         dispatcher.count_feeder(-1)
 
-    def _feed(self, arguments: Iterator[Any]) -> None:
-        dispatcher, job = self._dispatcher, self._job
-        while self._wanted():
-            if isinstance(job, StreamJob):
-                job.wait_for_room(self._closing)
-                if not self._wanted():
-                    return
+    def _feed(self, items: Iterator[Any]) -> None:
+        job, source = self._job, self._source
+        while self._room():
             try:
-                x = next(arguments)
+                x = next(items)
             except StopIteration:
                 return
-            task = Task(job, job.read, self._func, (x,), {})
             job.read += 1
             job.tasks = max(job.tasks, job.read)
-            dispatcher.submit([task])
+            source.items.append(x)
             # Not kept while the next one is waited for.
-            del task, x
+            del x
+            if not source.queued:
+                self._offer()
+
+    def _feed_bulk(self, items: Iterator[Any]) -> None:
+        job, source = self._job, self._source
+        while room := self._room():
+            some = list(islice(items, room))
+            if not some:
+                return
+            job.read += len(some)
+            job.tasks = max(job.tasks, job.read)
+            source.items.extend(some)
+            self._offer()
+
+    def _offer(self) -> None:
+        self._dispatcher.feeding.offer(self._source)
+        self._dispatcher.mailbox.wake()
+
+    def _room(self) -> int:
+        """How many items may be read now, waiting until that is one at least; 0 if no more are wanted."""
+        job = self._job
+        if not self._wanted():
+            return 0
+        if not isinstance(job, StreamJob):
+            return READ_AHEAD
+        if job.room <= 0:
+            job.wait_for_room(self._closing)
+            if not self._wanted():
+                return 0
+        return max(1, job.room)
 
     def _wanted(self) -> bool:
         return self._job.feeding and not self._dispatcher.terminating and not self._dispatcher.ended
@@ -74,14 +109,23 @@ class Feeder(threading.Thread):
         return self._dispatcher.closing or not self._wanted()
 
 
+def eager_chunks(func: Callable[..., Any], items: Any, size: int) -> list[Any]:
+    """What ``mapstar`` is called with for each chunk of something that is there already."""
+    if type(items) is range:
+        # A slice of a range is a range: three numbers travel in place of all of them.
+        return [(func, items[i : i + size]) for i in range(0, len(items), size)]
+    return list(LazyChunks(func, items, size))
+
+
 class LazyChunks:
     """Chunks of an iterable that nobody reads before the feeder does."""
 
-    def __init__(
-        self, chunks: Callable[..., Iterator[Any]], func: Callable[..., Any], iterable: Iterable[Any], size: int
-    ) -> None:
-        self._arguments = (func, iterable, size)
-        self._chunks = chunks
+    def __init__(self, func: Callable[..., Any], iterable: Iterable[Any], size: int) -> None:
+        self._func = func
+        self._iterable = iterable
+        self._size = size
 
     def __iter__(self) -> Iterator[Any]:
-        return self._chunks(*self._arguments)
+        items = iter(self._iterable)
+        while chunk := tuple(islice(items, self._size)):
+            yield self._func, chunk

@@ -1,18 +1,21 @@
 """The ledger: what the pool remembers of its jobs, bounded whatever their number.
 
-Written by the dispatcher alone, but for :meth:`Ledger.log`, which any thread may call.  Read by any thread without a
-lock: ``tuple(a_deque)`` and ``list(a_dict.values())`` run in one piece under the interpreter's lock, and every record
-is immutable.
+Written under its lock, which is held for a few instructions and never while anybody's code runs, by whoever books the
+ends of tasks.  Read by any thread without it: ``tuple(a_deque)`` and ``list(a_dict.values())`` run in one piece under
+the interpreter's lock, and every record is immutable.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from itertools import count
+from typing import Any, NamedTuple
 
-from poolmgr.engine.job import AnyJob
-from poolmgr.model.brief import brief_call, function_name
+from poolmgr.engine.job import AnyJob, Job, ManyTasks
+from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine
 from poolmgr.model.states import JobState
 
@@ -23,16 +26,63 @@ BAD_KEPT = 1000
 #: Lines of the log that a snapshot carries.  A viewer keeps its own; a gap in ``seq`` tells it what it missed.
 LOG_KEPT = 500
 
+#: What turns CLOCK_MONOTONIC in ns, the workers' clock, into seconds since the epoch.
+_EPOCH = time.time() - time.monotonic()
+
+
+def epoch(monotonic_ns: int) -> float:
+    """Seconds since the epoch of a moment that a worker has told."""
+    return monotonic_ns / 1e9 + _EPOCH
+
+
+class Done(NamedTuple):
+    """A job that ended well, as it was: it is put into words only if somebody looks."""
+
+    id: int
+    name: str
+    #: Its function, or the name of one that would keep other things alive.
+    func: Callable[..., Any] | str
+    #: Its arguments if they are plain, else what they look like.
+    args: tuple[Any, ...] | str
+    submitted: float
+    began: int
+    ended: int
+    #: Its result, which is plain.
+    value: Any
+    slot: int
+    pid: int
+
+    def describe(self, attempt: int = 1, retry_of: int | None = None) -> JobSnapshot:
+        """The picture of the job."""
+        return JobSnapshot(
+            id=self.id,
+            state=JobState.DONE,
+            function=self.func if isinstance(self.func, str) else function_name(self.func),
+            args=self.args if isinstance(self.args, str) else brief_call(self.args, {}, limit=200),
+            slot=self.slot,
+            pid=self.pid,
+            submitted=self.submitted,
+            started=epoch(self.began),
+            ended=epoch(self.ended),
+            message=brief(self.value),
+            attempt=attempt,
+            retry_of=retry_of,
+            name=self.name,
+            tasks_done=1,
+        )
+
 
 class Ledger:
     """Counts, the jobs worth remembering, and the log."""
 
     def __init__(self) -> None:
-        #: Jobs that run now, by id: a map runs from its first task to its last.
-        self.active: dict[int, AnyJob] = {}
+        #: Re-entrant: a signal handler of the user's may run a job while its thread books one.
+        self.lock = threading.RLock()
+        #: Maps and streams of which a task was sent, by id, until they end.
+        self.active: dict[int, ManyTasks] = {}
         self.tasks_done = 0
         self.ended = dict.fromkeys((state for state in JobState if state.ended), 0)
-        self.done: deque[JobSnapshot] = deque(maxlen=DONE_KEPT)
+        self.done: deque[Done | JobSnapshot] = deque(maxlen=DONE_KEPT)
         self.bad: deque[JobSnapshot] = deque(maxlen=BAD_KEPT)
         #: Jobs that ended badly, by id, for a retry; as many as ``bad``.
         self.retryable: dict[int, AnyJob] = {}
@@ -49,21 +99,14 @@ class Ledger:
         pid: int | None = None,
         job_id: int | None = None,
     ) -> None:
-        """Add a line to the log."""
+        """Add a line to the log. Any thread may."""
         self.lines.append(LogLine(next(self._seq), time.time(), kind, text, slot, pid, job_id, level))
 
-    def begin(self, job: AnyJob, began: float) -> None:
-        """A worker took up the first task of the job."""
-        job.state = JobState.RUNNING
-        job.started = began
-        self.active[job.id] = job
-
-    def put_back(self, job: AnyJob) -> None:
-        """The only task of the job that a worker held was not begun, and waits again."""
-        if not job.tasks_done:
-            job.state = JobState.QUEUED
-            job.started = None
-            self.active.pop(job.id, None)
+    def begin(self, job: ManyTasks) -> None:
+        """The first task of a map or stream is being sent."""
+        with self.lock:
+            job.started = time.time()
+            self.active[job.id] = job
 
     def end(
         self,
@@ -74,32 +117,37 @@ class Ledger:
         traceback: str = "",
         slot: int | None = None,
         pid: int | None = None,
+        times: tuple[int, int] | None = None,
     ) -> None:
         """The job has ended; what it was called with is kept only if a retry may want it."""
-        self.active.pop(job.id, None)
-        job.state = state
-        self.ended[state] += 1
-        record = describe(job, message=message, traceback=traceback, slot=slot, pid=pid, ended=time.time())
-        if state is JobState.DONE:
-            self.done.append(record)
-            job.call = (job.call[0], (), {})
-            return
-        if len(self.bad) == BAD_KEPT:
-            self.retryable.pop(self.bad[0].id, None)
-        self.bad.append(record)
-        self.retryable[job.id] = job
+        with self.lock:
+            self.active.pop(job.id, None)
+            job._ended = state
+            self.ended[state] += 1
+            if times is not None and isinstance(job, Job):
+                job.started = epoch(times[0])
+            ended = time.time() if times is None else epoch(times[1])
+            record = describe(job, message=message, traceback=traceback, slot=slot, pid=pid, ended=ended)
+            if state is JobState.DONE:
+                self.done.append(record)
+                return
+            if len(self.bad) == BAD_KEPT:
+                self.retryable.pop(self.bad[0].id, None)
+            self.bad.append(record)
+            self.retryable[job.id] = job
 
     def spoil(self, job: AnyJob, message: str, traceback: str) -> None:
         """A job that was counted as done is not: its result could not be unpickled."""
-        self.ended[JobState.DONE] -= 1
-        for record in tuple(self.done):
-            if record.id == job.id:
-                self.done.remove(record)
-        self.end(job, JobState.FAILED, message, traceback=traceback)
+        with self.lock:
+            self.ended[JobState.DONE] -= 1
+            for record in tuple(self.done):
+                if record.id == job.id:
+                    self.done.remove(record)
+            self.end(job, JobState.FAILED, message, traceback=traceback)
 
-    def counts(self, submitted: int) -> Counts:
-        """All counts, ``submitted`` being how many jobs there have been."""
-        ended, running = self.ended, len(self.active)
+    def counts(self, submitted: int, running: int) -> Counts:
+        """All counts, ``submitted`` being how many jobs there have been and ``running`` how many run."""
+        ended = self.ended
         return Counts(
             submitted=submitted,
             queued=max(0, submitted - running - sum(ended.values())),
@@ -120,19 +168,21 @@ def describe(
     traceback: str = "",
     slot: int | None = None,
     pid: int | None = None,
+    started: float | None = None,
     ended: float | None = None,
+    state: JobState | None = None,
 ) -> JobSnapshot:
     """The picture of one job. Runs no code of a user."""
     function, args, kwds = job.call
     return JobSnapshot(
         id=job.id,
-        state=job.state,
+        state=state or job._ended or JobState.QUEUED,
         function=function_name(function),
         args=job.items or brief_call(args, kwds, limit=200),
         slot=slot,
         pid=pid,
         submitted=job.submitted,
-        started=job.started,
+        started=job.started if started is None else started,
         ended=ended,
         message=message,
         traceback=traceback,

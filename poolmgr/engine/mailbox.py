@@ -1,6 +1,7 @@
-"""How other threads reach the dispatcher: an inbox of steps to run on its thread, and a pipe that wakes it.
+"""How others reach the dispatcher: an inbox of steps to run on its thread, and a bell that wakes it.
 
-Callers write, the dispatcher reads.  Nobody waits for anybody but :meth:`Mailbox.ask`, which waits for its answer.
+The bell is an event descriptor: callers ring it, and so do workers when results are there.  The dispatcher reads it.
+Nobody waits for anybody but :meth:`Mailbox.ask`, which waits for its answer.
 """
 
 from __future__ import annotations
@@ -24,12 +25,8 @@ class Mailbox:
     """The inbox and the wake-up of one dispatcher."""
 
     def __init__(self) -> None:
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        #: Readable when somebody calls.
-        self.fd = own(reader)
-        self._writer = own(writer)
+        #: Readable when somebody has rung.
+        self.bell = own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         #: Re-entrant: a signal handler of the user's may submit a job while its thread is in here.
         self.lock = threading.RLock()
         #: Written by the dispatcher: True while it sleeps or is about to.
@@ -40,13 +37,15 @@ class Mailbox:
 
     def wake(self) -> None:
         """Have the dispatcher look at its inbox and its backlog."""
-        if not self.asleep:
-            return
+        if self.asleep:
+            self.ring()
+
+    def ring(self) -> None:
+        """Wake the dispatcher, asleep or not: it must look at the workers."""
         with self.lock:
             # Under the lock, since a descriptor that is closed meanwhile may be somebody else's by now.
             if not self.closed:
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._writer, b"\0")
+                os.eventfd_write(self.bell, 1)
 
     def ask(self, step: Callable[P, T], *args: P.args, **kwds: P.kwargs) -> T:
         """Run ``step`` on the dispatcher's thread and return what it returns, or raise what it raises.
@@ -76,10 +75,10 @@ class Mailbox:
         """Whether there is a step to run."""
         return bool(self._inbox)
 
-    def drain(self) -> None:
-        """Empty the pipe."""
+    def hear(self) -> None:
+        """Take note that the bell has rung."""
         with contextlib.suppress(BlockingIOError):
-            os.read(self.fd, 4096)
+            os.eventfd_read(self.bell)
 
     def run(self) -> None:
         """Run what is in the inbox."""
@@ -95,8 +94,7 @@ class Mailbox:
         with self.lock:
             if not self.closed:
                 self.closed = True
-                disown(self.fd)
-                disown(self._writer)
+                disown(self.bell)
         self._refuse()
 
     def _refuse(self) -> None:

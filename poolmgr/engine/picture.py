@@ -12,11 +12,12 @@ from itertools import islice
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.job import AnyJob
-from poolmgr.engine.ledger import describe
+from poolmgr.engine.job import Job, Task
+from poolmgr.engine.ledger import Done, describe, epoch
 from poolmgr.model.brief import function_name
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
-from poolmgr.model.states import PoolState, WorkerState
+from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.runtime.cells import BEGAN
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
@@ -28,6 +29,9 @@ def take(dispatcher: Dispatcher, name: str, start_method: str, started: float, s
     """The picture of the pool now."""
     now = time.time()
     handles = sorted(dispatcher.crew.handles.copy().values(), key=lambda handle: handle.slot)
+    current = {handle.slot: handle.current() for handle in handles}
+    running = {task.job.id for task in current.values() if task is not None}
+    running.update(list(dispatcher.ledger.active))
     return PoolSnapshot(
         name=name,
         pid=os.getpid(),
@@ -36,9 +40,9 @@ def take(dispatcher: Dispatcher, name: str, start_method: str, started: float, s
         size=dispatcher.scheduler.size,
         started=started,
         time=now,
-        counts=dispatcher.ledger.counts(submitted),
-        workers=tuple(_worker(handle, now) for handle in handles),
-        jobs=_jobs(dispatcher, handles),
+        counts=dispatcher.ledger.counts(submitted, len(running)),
+        workers=tuple(_worker(handle, current[handle.slot], now) for handle in handles),
+        jobs=_jobs(dispatcher, handles, current),
         log=tuple(dispatcher.ledger.lines),
     )
 
@@ -50,11 +54,19 @@ def _state(dispatcher: Dispatcher) -> PoolState:
         return PoolState.TERMINATE
     if dispatcher.closing:
         return PoolState.CLOSE
-    return PoolState.HELD if dispatcher.scheduler.held else PoolState.RUN
+    return PoolState.HELD if dispatcher.feeding.held else PoolState.RUN
 
 
-def _worker(handle: Handle, now: float) -> WorkerSnapshot:
-    task = handle.task
+def _began(handle: Handle) -> float | None:
+    """When the worker took up the task in its hands, None if it has none or is gone."""
+    try:
+        began = int(handle.cells.view[BEGAN])
+    except ValueError:
+        return None
+    return epoch(began) if began else None
+
+
+def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
     if handle.killed_for is not None:
         state = WorkerState.DYING
     elif handle.leaving:
@@ -63,6 +75,7 @@ def _worker(handle: Handle, now: float) -> WorkerSnapshot:
         state = WorkerState.RUNNING
     else:
         state = WorkerState.IDLE if handle.ready else WorkerState.STARTING
+    since = (_began(handle) if task is not None else None) or handle.since
     return WorkerSnapshot(
         slot=handle.slot,
         pid=handle.pid,
@@ -71,30 +84,34 @@ def _worker(handle: Handle, now: float) -> WorkerSnapshot:
         generation=handle.generation,
         job_id=None if task is None else task.job.id,
         function="" if task is None else function_name(task.job.call[0]),
-        elapsed=max(0.0, now - handle.since),
+        elapsed=max(0.0, now - since),
         done=handle.done,
         failed=handle.failed,
     )
 
 
-def _jobs(dispatcher: Dispatcher, handles: list[Handle]) -> tuple[JobSnapshot, ...]:
-    where: dict[int, Handle] = {}
-    for handle in handles:
-        task = handle.task
-        if task is not None:
-            where.setdefault(task.job.id, handle)
+def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task | None]) -> tuple[JobSnapshot, ...]:
     ledger = dispatcher.ledger
-    shown = [_active(job, where.get(job.id)) for job in list(ledger.active.values())]
+    shown: dict[int, JobSnapshot] = {}
+    for handle in handles:
+        task = current[handle.slot]
+        if task is not None and task.job.id not in shown:
+            started = task.job.started or _began(handle) or handle.since
+            shown[task.job.id] = describe(
+                task.job, slot=handle.slot, pid=handle.pid, started=started, state=JobState.RUNNING
+            )
+    for job in list(ledger.active.values()):
+        if job.id not in shown:
+            shown[job.id] = describe(job, state=JobState.RUNNING)
     bad = tuple(ledger.bad)
-    shown += reversed(bad[-BAD_SHOWN:])
+    for record in reversed(bad[-BAD_SHOWN:]):
+        shown.setdefault(record.id, record)
     # islice over a deque, consumed by tuple(), runs in one piece too.
-    waiting = dict.fromkeys(task.job for task in tuple(islice(dispatcher.backlog, QUEUED_SHOWN)))
-    shown += [describe(job) for job in waiting if job.started is None and not job.state.ended]
-    shown += reversed(tuple(ledger.done))
-    return tuple(shown)
-
-
-def _active(job: AnyJob, handle: Handle | None) -> JobSnapshot:
-    if handle is None:
-        return describe(job)
-    return describe(job, slot=handle.slot, pid=handle.pid)
+    for entry in tuple(islice(dispatcher.feeding.backlog, QUEUED_SHOWN)):
+        waiting = entry if isinstance(entry, Job) else entry.job
+        if waiting._ended is None and waiting.id not in shown:
+            shown[waiting.id] = describe(waiting)
+    for done in reversed(tuple(ledger.done)):
+        if done.id not in shown:
+            shown[done.id] = done.describe() if isinstance(done, Done) else done
+    return tuple(shown.values())

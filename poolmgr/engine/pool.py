@@ -1,8 +1,7 @@
 """``poolmgr.Pool``: ``multiprocessing.pool.Pool`` with one dispatcher in place of its three threads.
 
 The public methods and what they return are the stock pool's; what is new is keyword-only or has a name of its own.
-Threads that a pool has: poolmgr-dispatcher and poolmgr-completion, and a poolmgr-feeder for each lazy iterable that is
-being read.  The picture of who does what is in ``dispatcher.py``.
+Its threads: poolmgr-dispatcher, poolmgr-completion, a poolmgr-feeder for each lazy iterable.  Who does what: dispatcher.py.
 """
 
 from __future__ import annotations
@@ -18,10 +17,13 @@ from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapst
 from typing import Any
 
 from poolmgr.engine import acts, picture
+from poolmgr.engine.backlog import Segment
+from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Spec, cpu_count
-from poolmgr.engine.intake import EAGER, READ_AHEAD, Feeder, LazyChunks
-from poolmgr.engine.job import AnyJob, Job, MapJob, StreamJob, Task, UnorderedStreamJob
+from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
+from poolmgr.engine.job import AnyJob, Job, ManyTasks, MapJob
+from poolmgr.engine.stream import StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
 
@@ -52,9 +54,8 @@ class Pool(pool.Pool):
     """
 
     _pool: list[Any]
-    _cache: dict[int, AnyJob]
+    _cache: dict[int, ManyTasks]
     _wrap_exception: bool
-    _get_tasks: Callable[..., Iterator[Any]]
 
     def __init__(
         self,
@@ -68,8 +69,7 @@ class Pool(pool.Pool):
         capture_output: bool = False,
     ) -> None:
         # Read by __del__, also if this does not come to its end.
-        self._pool = []
-        self._state = INIT
+        self._pool, self._state = [], INIT
         self._change_notifier = None
         processes = cpu_count() if processes is None else processes
         if processes < 1:
@@ -82,14 +82,14 @@ class Pool(pool.Pool):
         self.name = name or f"pool-{os.getpid()}-{next(_numbers)}"
         self._started = time.time()
         self._cache = {}
-        self._job_ids = count(1)
         spec = Spec(self._ctx, self.Process, initializer, tuple(initargs), self._wrap_exception, capture_output)
         self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache)
         self._completion = self._dispatcher.completion
+        self._submit = self._dispatcher.submit
+        self._clock = Clock()
         self._pool = self._dispatcher.crew.processes
-        self._dispatcher.start_workers()
-        self._completion.start()
-        self._dispatcher.start()
+        self._job_ids = self._dispatcher.job_ids
+        self._dispatcher.open()
         self._terminate = util.Finalize(self, _terminate, args=(self._dispatcher,), exitpriority=15)
         self._state = RUN
 
@@ -121,10 +121,14 @@ class Pool(pool.Pool):
         Raises:
             PoolClosed: The pool takes no more jobs. It is a ValueError.
         """
-        self._check_running()
-        call = (func, tuple(args), {} if kwds is None else kwds)
-        job = Job(self, call, callback, error_callback, name)
-        self._dispatcher.submit([Task(job, 0, *call)])
+        if self._state != RUN:
+            self._check_running()
+        if type(args) is not tuple:
+            args = tuple(args)
+        job = Job(self, func, args, kwds, callback, error_callback, self._clock())
+        if name:
+            job.name = name
+        self._submit(job)
         return job
 
     def map_async(
@@ -159,7 +163,7 @@ class Pool(pool.Pool):
             iterable: Read by a thread of the pool, never more than ``buffersize`` tasks ahead of what the caller has
                 taken out (a pool that is being closed reads all).
             chunksize: Items in a task.
-            buffersize: Tasks read ahead; 1024 if None.
+            buffersize: Tasks read ahead; 1024 if None (16384 of a list and the like, which costs nothing to read).
 
         Raises:
             PoolClosed: The pool takes no more jobs.
@@ -186,11 +190,13 @@ class Pool(pool.Pool):
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
         if buffersize is not None and buffersize < 1:
             raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
-        job = kind(self, func, READ_AHEAD if buffersize is None else buffersize)
+        if buffersize is None:
+            buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
+        job = kind(self, func, buffersize)
         if chunksize == 1:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
-        Feeder(self._dispatcher, job, mapstar, LazyChunks(self._get_tasks, func, iterable, chunksize)).start()
+        Feeder(self._dispatcher, job, mapstar, LazyChunks(func, iterable, chunksize)).start()
         return (item for chunk in job for item in chunk)
 
     def _map_async(
@@ -213,10 +219,9 @@ class Pool(pool.Pool):
         if not job.tasks:
             return job
         if type(items) not in EAGER:
-            Feeder(self._dispatcher, job, mapper, LazyChunks(self._get_tasks, func, items, chunksize)).start()
+            Feeder(self._dispatcher, job, mapper, LazyChunks(func, items, chunksize)).start()
             return job
-        chunks = self._get_tasks(func, items, chunksize)
-        self._dispatcher.submit([Task(job, i, mapper, (chunk,), {}) for i, chunk in enumerate(chunks)])
+        self._dispatcher.submit_segment(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
         return job
 
     def _check_running(self) -> None:
@@ -262,9 +267,16 @@ class Pool(pool.Pool):
         Returns:
             The ids of those that were cancelled: they never run.
         """
+        withdrawn: list[int] = []
+        wanted = list(job_ids)
         with contextlib.suppress(PoolClosed):
-            return self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, list(job_ids))
-        return []
+            for _ in range(acts.RECALLS):
+                found, wanted = self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, wanted)
+                withdrawn += found
+                if not wanted:
+                    break
+                time.sleep(acts.LOOK)
+        return withdrawn
 
     def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
         """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
@@ -298,13 +310,18 @@ class Pool(pool.Pool):
         job, tasks = old._again(self)
         job.attempt, job.retry_of = old.attempt + 1, old.id
         self.log(f"job {old.id} is retried as job {job.id}", job_id=job.id)
-        self._dispatcher.submit(tasks)
+        if isinstance(job, Job):
+            self._dispatcher.submit(job)
+            return job
+        for position, task in enumerate(tasks):
+            # Each is a segment of its own: their places in the input need not follow one another.
+            place = task.position if isinstance(job, MapJob) else position
+            self._dispatcher.submit_segment(Segment(job, place, task.func, list(task.args)))
         return job
 
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
-        # A count cannot be asked for its next value, but its repr tells it: "count(17)".
-        submitted = int(repr(self._job_ids)[6:-1]) - 1
+        submitted = self._dispatcher.next_id() - 1
         method = str(self._ctx.get_start_method())
         return picture.take(self._dispatcher, self.name, method, self._started, submitted)
 
@@ -315,7 +332,7 @@ class Pool(pool.Pool):
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have ``listener`` called when a worker starts or dies, a job ends badly, or the pool changes its state.
 
-        It is called by a thread of the pool: it must not block. Returns what ends the subscription.
+        A thread of the pool calls it: it must not block. Returns what ends the subscription.
         """
         dispatcher = self._dispatcher
         dispatcher.listeners = (*dispatcher.listeners, listener)
@@ -352,8 +369,6 @@ class Pool(pool.Pool):
         """
         if self._state == RUN:
             raise ValueError("Pool is still running")
-        if self._state not in (CLOSE, TERMINATE):
-            raise ValueError("In unknown state")
         end = None if timeout is None else time.monotonic() + timeout
         for thread in (self._dispatcher, self._completion):
             if thread is not threading.current_thread():
@@ -364,7 +379,6 @@ class Pool(pool.Pool):
 
     def _repopulate_pool(self) -> None:
         """Workers are replaced as they leave; the stock pool does it when this is called."""
-        self._dispatcher.mailbox.wake()
 
     def __repr__(self) -> str:
         cls = type(self)

@@ -1,16 +1,16 @@
-"""Decides, and does nothing: an event comes in, instructions go out.
+"""Decides, and does nothing: an event comes in, instructions go out; and how much work travels at once.
 
 Reads no clock, touches no pipe, knows no job: time and lengths arrive inside the events.  The dispatcher alone calls
 it, carries the instructions out in their order, and tells what came of them in the next event.
 
-    event                                   what may follow
-    Submitted(backlog)                      Feed(slot) for idle workers
-    WorkerReady(slot), Finished(slot, ...)  Feed, or Leave: the pool shrank, the worker has had its share, all is done
-    WorkerExited(slot, backlog, now)        Spawn, at once or after a delay if workers die without a task
-    Resized(size), Held(held), Closed       Spawn, Leave, Feed
-    Ticked(now)                             Spawn that was put off
-    any of them                             GiveUp: workers cannot start, so what waits must be failed
-                                            End: closed, and nothing is left to do
+    event                           what may follow
+    WorkerReady(slot)               nothing: it is fed from now on
+    WorkerExited(slot, used, ...)   Spawn, at once or after a delay if workers die without having had a task
+    Resized(size)                   Spawn, Retire (it is fed no more), Keep (it is fed again)
+    Closed()                        nothing yet
+    Ticked(now)                     Spawn that was put off
+    Looked(idle, spent, ...)        Leave for those that have nothing to do and are not wanted any more; End
+    any of them                     GiveUp: workers cannot start, so what waits must be failed
 """
 
 from __future__ import annotations
@@ -18,18 +18,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-#: Seconds until a worker is started after 1, 2, 3, ... have died before they were ready.  A short first wait heals a
+#: Seconds until a worker is started after 1, 2, 3, ... have died before they were of use.  A short first wait heals a
 #: hiccup unseen, a long last one keeps a broken initializer from eating the machine.
 BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0)
 #: So many failed starts in a row, without a success between, and the pool says so to whoever waits.
 GIVE_UP_AFTER = 3
+#: The same for workers that somebody killed before they were of use: that says little about the initializer, but the
+#: system may be out of memory and kill each of them.
+GIVE_UP_KILLED = 30
+
+#: Nanoseconds of work that a batch aims at: long against the 20 us that sending it costs, short against a second.
+BATCH_NS = 2_000_000
+#: Tasks in a batch at the most.
+BATCH_MOST = 2048
+#: A worker that holds one task of less than this (ns) is sent the next one ahead: it never waits for us.
+AHEAD_NS = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """Tasks wait: so many."""
+def batch_size(mean: float | None, waiting: int, workers: int, held: int) -> int:
+    """How many tasks to send to a worker now.
 
-    backlog: int
+    Args:
+        mean: Mean ns that a task of this function takes, None if nobody knows.
+        waiting: Tasks that wait.
+        workers: Workers among whom they are to be shared.
+        held: Tasks that the worker has and has not finished.
+
+    Returns:
+        0 if it has enough, 1 for a function that nobody has measured: one slow task must not hold others up.
+    """
+    if held and (mean is None or (held * mean > BATCH_NS / 2 and not (held == 1 and mean < AHEAD_NS))):
+        return 0
+    if mean is None:
+        return 1
+    share = -(-waiting // (2 * workers))
+    return max(1, min(BATCH_MOST, int(BATCH_NS // mean), share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +63,16 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The worker holds no task any more; ``taken`` is how many it has had in its life."""
-
-    slot: int
-    backlog: int
-    taken: int
-
-
-@dataclass(frozen=True, slots=True)
 class WorkerExited:
-    """The process is gone, or could not be started at all."""
+    """The process is gone, or could not be started at all.
+
+    ``used`` says whether it was ever sent a task, ``killed`` whether it was killed from outside.
+    """
 
     slot: int
-    backlog: int
+    used: bool
+    killed: bool
+    waiting: bool
     now: float
 
 
@@ -62,23 +81,11 @@ class Resized:
     """The operator wants so many workers."""
 
     size: int
-    backlog: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The operator stops or resumes the feeding."""
-
-    held: bool
-    backlog: int
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """No more jobs will come, once ``feeding`` is False."""
-
-    backlog: int
-    feeding: bool
+    """No more jobs will come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +93,19 @@ class Ticked:
     """Time has passed."""
 
     now: float
-    backlog: int
 
 
-Event = Submitted | WorkerReady | Finished | WorkerExited | Resized | Held | Closed | Ticked
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How things are: workers that have nothing to do, those of them that have had their share, and what waits."""
+
+    idle: frozenset[int]
+    spent: frozenset[int]
+    waiting: bool
+    feeding: bool
+
+
+Event = WorkerReady | WorkerExited | Resized | Closed | Ticked | Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +116,15 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """Send the next task to the worker."""
+class Retire:
+    """Feed the worker no more; it leaves when it has finished what it has."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Feed a retired worker again."""
 
     slot: int
 
@@ -125,38 +148,34 @@ class End:
     """The pool has ended."""
 
 
-Instruction = Spawn | Feed | Leave | GiveUp | End
+Instruction = Spawn | Retire | Keep | Leave | GiveUp | End
 
 
 class Phase(Enum):
     """What the scheduler knows of a worker."""
 
     STARTING = auto()
-    IDLE = auto()
-    BUSY = auto()
+    READY = auto()
+    RETIRED = auto()
     LEAVING = auto()
 
 
 class Scheduler:
-    """The rules of the pool. Pure: same events, same instructions."""
+    """The rules of the pool's life. Pure: same events, same instructions."""
 
-    def __init__(self, size: int, maxtasksperchild: int | None = None) -> None:
+    def __init__(self, size: int) -> None:
         self.size = size
-        self.held = False
         self.closed = False
         self.ended = False
         #: When the next worker may be started, None if at once.
         self.not_before: float | None = None
-        self._maxtasks = maxtasksperchild
         self._workers: dict[int, Phase] = {}
-        #: Idle workers, last used first: its memory is warm, and the others may be let go.
-        self._idle: list[int] = []
         #: Waves of workers in a row that died before they were ready, and without having had a task.
         self._unready = 0
         self._useless = 0
-        self._backlog = 0
+        self._killed = 0
+        self._waiting = False
         self._feeding = False
-        self._now = 0.0
 
     @property
     def workers(self) -> dict[int, Phase]:
@@ -164,93 +183,97 @@ class Scheduler:
         return dict(self._workers)
 
     def started(self, slot: int) -> None:
-        """The dispatcher has started the worker that a Spawn asked for, or one of the first."""
+        """One of the first workers has been started, without a Spawn."""
         self._workers[slot] = Phase.STARTING
 
     def handle(self, event: Event) -> list[Instruction]:
         """Take one event in and give the instructions that follow."""
         instructions: list[Instruction] = []
+        if self.ended:
+            return instructions
         match event:
-            case Submitted(backlog):
-                self._backlog = backlog
             case WorkerReady(slot):
-                self._unready = 0
-                self._free(slot)
-            case Finished(slot, backlog, taken):
-                self._backlog = backlog
-                self._unready = self._useless = 0
-                if self._maxtasks is not None and taken >= self._maxtasks:
-                    self._leave(slot, instructions)
-                else:
-                    self._free(slot)
-            case WorkerExited(slot, backlog, now):
-                self._backlog, self._now = backlog, now
-                self._exited(slot, instructions)
-            case Resized(size, backlog):
-                self.size, self._backlog = size, backlog
-            case Held(held, backlog):
-                self.held, self._backlog = held, backlog
-            case Closed(backlog, feeding):
-                self.closed, self._backlog, self._feeding = True, backlog, feeding
-            case Ticked(now, backlog):
-                self._now, self._backlog = now, backlog
+                self._unready = self._killed = 0
+                if self._workers[slot] is Phase.STARTING:
+                    self._workers[slot] = Phase.READY
+            case WorkerExited(slot, used, killed, waiting, now):
+                self._waiting = waiting
+                self._exited(slot, used, killed, now, instructions)
+            case Resized(size):
+                self.size = size
+            case Closed():
+                self.closed = True
+            case Ticked(now):
                 if self.not_before is not None and now >= self.not_before:
                     self.not_before = None
-        self._plan(instructions)
+            case Looked(idle, spent, waiting, feeding):
+                self._waiting, self._feeding = waiting, feeding
+                self._look(idle, spent, instructions)
+        self._fit(instructions)
         return instructions
 
-    def _free(self, slot: int) -> None:
-        self._workers[slot] = Phase.IDLE
-        self._idle.append(slot)
-
-    def _leave(self, slot: int, instructions: list[Instruction]) -> None:
-        self._workers[slot] = Phase.LEAVING
-        instructions.append(Leave(slot))
-
-    def _exited(self, slot: int, instructions: list[Instruction]) -> None:
+    def _exited(self, slot: int, used: bool, killed: bool, now: float, instructions: list[Instruction]) -> None:
         phase = self._workers.pop(slot, None)
-        if slot in self._idle:
-            self._idle.remove(slot)
-        if phase in (Phase.BUSY, Phase.LEAVING, None):
+        if used:
+            self._useless = 0
+        if used or phase in (Phase.RETIRED, Phase.LEAVING, None):
             return
         if self.not_before is not None:
             # Workers that were started together and fail together are one failure, not many.
             return
-        self._useless += 1
-        self._unready += phase is Phase.STARTING
-        self.not_before = self._now + BACKOFF[min(self._useless, len(BACKOFF)) - 1]
-        if self._unready >= GIVE_UP_AFTER and self._backlog and not self._working():
-            instructions.append(GiveUp(self._unready))
-            self._backlog = 0
+        if killed:
+            self._killed += 1
+            self.not_before = now + BACKOFF[0]
+        else:
+            self._useless += 1
+            self._unready += phase is Phase.STARTING
+            self.not_before = now + BACKOFF[min(self._useless, len(BACKOFF)) - 1]
+        if self._broken() and self._waiting:
+            instructions.append(GiveUp(max(self._unready, self._killed)))
+            self._waiting = False
 
-    def _working(self) -> bool:
-        return any(phase in (Phase.IDLE, Phase.BUSY) for phase in self._workers.values())
+    def _broken(self) -> bool:
+        """Whether workers cannot start, as far as can be told."""
+        many = self._unready >= GIVE_UP_AFTER or self._killed >= GIVE_UP_KILLED
+        return many and Phase.READY not in self._workers.values()
 
-    def _plan(self, instructions: list[Instruction]) -> None:
+    def _look(self, idle: frozenset[int], spent: frozenset[int], instructions: list[Instruction]) -> None:
+        done = self.closed and not self._feeding and not self._waiting
+        for slot in sorted(idle):
+            phase = self._workers.get(slot)
+            if phase is Phase.RETIRED or (phase is Phase.READY and (done or slot in spent)):
+                self._workers[slot] = Phase.LEAVING
+                instructions.append(Leave(slot))
+        if done and not self._workers:
+            self.ended = True
+            instructions.append(End())
+
+    def _fit(self, instructions: list[Instruction]) -> None:
+        """Have as many workers as are wanted."""
         if self.ended:
             return
-        self._shrink(instructions)
-        if not self.held:
-            while self._backlog and self._idle:
-                slot = self._idle.pop()
-                self._workers[slot] = Phase.BUSY
-                self._backlog -= 1
-                instructions.append(Feed(slot))
-        if self.closed and not self._feeding and not self._backlog:
-            self._finish(instructions)
-        else:
-            self._grow(instructions)
+        staying = sorted(slot for slot, phase in self._workers.items() if phase in (Phase.STARTING, Phase.READY))
+        for slot in staying[self.size :]:
+            if self._workers[slot] is Phase.READY:
+                self._workers[slot] = Phase.RETIRED
+                instructions.append(Retire(slot))
+        missing = self.size - len(staying)
+        if missing > 0 and not self._finishing():
+            self._grow(missing, instructions)
 
-    def _staying(self) -> int:
-        return sum(phase is not Phase.LEAVING for phase in self._workers.values())
+    def _finishing(self) -> bool:
+        return self.closed and not self._feeding and not self._waiting
 
-    def _grow(self, instructions: list[Instruction]) -> None:
+    def _grow(self, missing: int, instructions: list[Instruction]) -> None:
+        for slot in sorted(slot for slot, phase in self._workers.items() if phase is Phase.RETIRED)[:missing]:
+            self._workers[slot] = Phase.READY
+            instructions.append(Keep(slot))
+            missing -= 1
         if self.not_before is not None:
             return
         # A pool that cannot start workers tries again for those who wait, not for ever on nobody's behalf.
-        if self._unready >= GIVE_UP_AFTER and not self._backlog and not self._working():
+        if self._broken() and not self._waiting:
             return
-        missing = self.size - self._staying()
         slot = 0
         while missing > 0:
             if slot not in self._workers:
@@ -258,18 +281,3 @@ class Scheduler:
                 instructions.append(Spawn(slot))
                 missing -= 1
             slot += 1
-
-    def _shrink(self, instructions: list[Instruction]) -> None:
-        surplus = self._staying() - self.size
-        while surplus > 0 and self._idle:
-            slot = max(self._idle)
-            self._idle.remove(slot)
-            self._leave(slot, instructions)
-            surplus -= 1
-
-    def _finish(self, instructions: list[Instruction]) -> None:
-        while self._idle:
-            self._leave(self._idle.pop(), instructions)
-        if not self._workers:
-            self.ended = True
-            instructions.append(End())

@@ -19,18 +19,15 @@ _waiters = threading.Lock()
 
 
 class Waitable:
-    """Waiting for a job, by threads and by coroutines."""
+    """Waiting for a job that has a ``_settled`` flag, a ``_success`` and a ``_value``."""
 
-    _settled = False
-    _waiter: threading.Event | None = None
-    _watchers: tuple[Callable[[], object], ...] = ()
+    _settled: bool
     _success: bool
     _value: Any
     _pool: Pool | None
-    _job: int
-    _cache: dict[int, Any]
-    _callback: Callable[[Any], object] | None
-    _error_callback: Callable[[BaseException], object] | None
+    #: Made by the first who has to wait.
+    _waiter: threading.Event | None = None
+    _watchers: tuple[Callable[[], object], ...] = ()
 
     def ready(self) -> bool:
         """Whether the job has ended, well or badly."""
@@ -47,10 +44,13 @@ class Waitable:
         if self._settled:
             return
         pool = self._pool
-        if pool is not None and pool._completion.serves_me():
-            # A callback that waits for another job would wait for itself: settle what is due meanwhile.
-            pool._completion.help(self.ready, timeout)
-            return
+        if pool is not None:
+            if pool._completion.serves_me():
+                # A callback that waits for another job would wait for itself: settle what is due meanwhile.
+                pool._completion.help(self.ready, timeout)
+                return
+            if pool._dispatcher.lead(self, timeout):
+                return
         with _waiters:
             waiter = self._waiter
             if waiter is None:
@@ -59,28 +59,13 @@ class Waitable:
         if not self._settled:
             waiter.wait(timeout)
 
-    def _call_back(self) -> None:
-        callback = self._callback if self._success else self._error_callback
-        try:
-            if callback is not None:
-                callback(self._value)
-        finally:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._success:
-            # A retry of a job that ended badly calls the same callbacks; nobody retries this one.
-            self._callback = self._error_callback = None
-        self._cache.pop(self._job, None)
-        self._wake()
-        self._pool = None
-
     def _wake(self) -> None:
         self._settled = True
         if self._waiter is not None:
             self._waiter.set()
-        if self._pool is not None:
-            self._pool._completion.look_again()
+        pool = self._pool
+        if pool is not None and pool._completion.helping:
+            pool._completion.look_again()
         if self._watchers:
             with _waiters:
                 watchers, self._watchers = self._watchers, ()

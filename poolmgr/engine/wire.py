@@ -1,44 +1,57 @@
-"""The wire: the frames that owner and worker exchange over one socket pair, and nothing else.
+"""The wire: how tasks reach a worker and how results come back.
+
+A frame goes over the worker's socket pair:
 
     frame      header | envelope | payload
     header     kind (1 byte), size of the envelope (4 bytes), size of the payload (8 bytes)
     envelope   marshal of a tuple of plain values, its shape below
     payload    pickles one after the other, their sizes in the envelope; outside of it, since marshal stops at 2 GiB
 
-    to the worker     TASKS    (base, tasks, functions)      task number i of the list has sequence number base + i
-                                 task      (function id, arguments) with plain arguments, or
-                                           (function id or 0, size of a pickle of (function or None, args, kwds))
-                                 functions {function id: pickle}, those that this worker has not been sent before
-                      LEAVE    ()                            finish: nothing more will come
-    to the owner      READY    ()                            the initializer has run
-                      UNREADY  (text)                        the initializer raised; the worker leaves
-                      RESULT   (seq, ok, value, began, ended, cpu)                plain value, no payload
-                      PICKLED  (seq, summary, began, ended, cpu)                  payload: the value
-                      FAILURE  (seq, how, summary, traceback, began, ended, cpu)  payload: the exception, may be empty
+    to the worker     TASKS    (base, numbers, calls, functions)     task i has sequence number base + i
+                                 numbers   the function's number, or a list of numbers, one a task
+                                 calls     for each task: a tuple of plain arguments, or the size of a pickle of
+                                           (function or None, args, kwds)
+                                 functions {number: pickle}, those that this worker has not been sent before
+                      ITEMS    (base, number, items, functions)      task i is function(items[i]), all items plain
+                      LEAVE    ()                                    finish: nothing more will come
+    to the owner      READY    ()                                    the initializer has run
+                      UNREADY  (text)                                the initializer raised; the worker leaves
+                      LARGE    (sequence)                            payload: a result too large for the ring
 
-``began`` and ``ended`` are CLOCK_MONOTONIC in ns, the same clock on both sides; ``cpu`` is the job's CPU time in ns.
+A small result goes into the ring (see ``runtime/cells.py``), its kind beside it:
+
+    INT, REAL, NOTHING, TRUE, FALSE    the value itself
+    PLAIN                              marshal of a str or bytes, in the payload area
+    PICKLED                            a pickle of the value
+    FAILED                             marshal of (how, one line, traceback, pickle of the exception or b"")
+    with LARGE_BIT                     the same, but it went over the socket as LARGE
 """
 
 from __future__ import annotations
 
 import marshal
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from multiprocessing.reduction import ForkingPickler
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-TASKS, LEAVE = 1, 2
-READY, UNREADY, RESULT, PICKLED, FAILURE = 16, 17, 18, 19, 20
+TASKS, ITEMS, LEAVE = 1, 2, 3
+READY, UNREADY, LARGE = 16, 17, 18
 
-#: How a FAILURE came about: the job raised; it was stopped on request; it raised what ends programs; its result could
-#: not be pickled; its call could not be unpickled.
+INT, REAL, NOTHING, TRUE, FALSE, PLAIN, PICKLED, FAILED = range(1, 9)
+LARGE_BIT = 16
+
+#: How a task FAILED: the job raised; it was stopped on request; it raised what ends programs; its result could not be
+#: pickled; its call could not be unpickled.
 RAISED, STOPPED, EXITED, UNSENDABLE, UNREADABLE = range(5)
 
 HEADER = struct.Struct("<BIQ")
 
-#: Exact types that travel in the envelope.  Exact: marshal turns a subclass, or a bytearray, into something else.
-PLAIN = frozenset((int, str, float, bytes, bool, type(None)))
+#: Exact types that travel in an envelope.  Exact: marshal turns a subclass, or a bytearray, into something else.
+PLAIN_TYPES = frozenset((int, str, float, bytes, bool, type(None)))
+#: Those of them that have no length.
+_SMALL_TYPES = frozenset((int, float, bool, type(None)))
 #: Longest text or bytes in an envelope; longer ones go into the payload, which is not copied again.
 PLAIN_LIMIT = 1 << 15
 
@@ -48,14 +61,17 @@ Buffer = bytes | bytearray | memoryview
 def frame(kind: int, envelope: tuple[Any, ...], payload: Sequence[Buffer] = ()) -> list[Buffer]:
     """The parts of one frame, in order, to be written one after the other."""
     body = marshal.dumps(envelope)
-    size = sum(map(len, payload))
+    size = sum(map(len, payload)) if payload else 0
     return [HEADER.pack(kind, len(body), size) + body, *payload]
 
 
-def is_plain(value: Any) -> bool:
-    """True if ``value`` may travel in an envelope."""
-    kind = type(value)
-    return kind in PLAIN and ((kind is not str and kind is not bytes) or len(value) <= PLAIN_LIMIT)
+def all_plain(values: Iterable[Any]) -> bool:
+    """True if each of ``values`` may travel in an envelope."""
+    for value in values:
+        kind = type(value)
+        if kind not in _SMALL_TYPES and (kind not in PLAIN_TYPES or len(value) > PLAIN_LIMIT):
+            return False
+    return True
 
 
 def dumps(value: Any) -> memoryview:

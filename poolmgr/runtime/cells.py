@@ -1,16 +1,25 @@
-"""Cells: a few numbers in memory shared by the owner and one worker, which survive the death of either.
+"""Cells and ring: memory shared by the owner and one worker, which survives the death of either.
 
-Every cell is a signed 64-bit integer on a cache line of its own and has exactly ONE writer:
+Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache line of its own:
 
     cell     written by   meaning
     START    worker       sequence number of the task it took up, written *before* anything of the task runs
-    COMMIT   worker       results are complete up to here (START + 1), written *after* the result is on its way
-    BEGAN    worker       CLOCK_MONOTONIC, ns, when the task of START began; 0 between tasks
+    COMMIT   worker       results are complete up to here (START + 1), written *after* the slot is filled
+    BEGAN    worker       CLOCK_MONOTONIC in ns when the task of START began, 0 between batches
+    BUSY     worker       ns spent in tasks since the worker started
+    ACK      worker       batches that it has left, finished or not
+    LIMIT    owner        the worker must not take up a task at or beyond it; it reads LIMIT after it wrote START
     STOP     owner        sequence number of the task that is asked to stop; SIGINT tells the worker to look
-    LIMIT    owner        the worker must not take up a task at or beyond it
+    SENT     owner        batches that were sent: a worker that spins looks here for more
+    TAIL     owner        bytes of the payload area that have been read: the worker may write over them
+    NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
 
 A task is *begun* when START reaches its number and *committed* when COMMIT passes it.  A worker that died between the
 two has lost exactly that task; what it had not begun never ran.
+
+The ring has a slot for each of the last SLOTS tasks, written by the worker before COMMIT, read by the owner after it:
+when it began and ended (ns), its CPU time (ns), its kind, and its value: an int or a float itself, or position and
+size of a pickle in the payload area behind the ring.
 """
 
 from __future__ import annotations
@@ -19,26 +28,36 @@ import mmap
 import os
 from typing import Any
 
-START, COMMIT, BEGAN, STOP, LIMIT = 0, 8, 16, 24, 32
+START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY = range(0, 80, 8)
 
 #: No task has this number.
 NONE = -1
 #: A limit that is none.
 UNLIMITED = (1 << 63) - 1
+#: Values of NOTIFY.
+DISPATCHER, LEADER, NOBODY = range(3)
 
-#: One page for each worker: the smallest piece of memory that can be shared.
-SIZE = mmap.PAGESIZE
+#: Results that may be committed and not yet read; a power of two.
+SLOTS = 4096
+MASK = SLOTS - 1
+#: Bytes of the payload area.
+AREA = 1 << 19
+
+_CELLS = 4096
+_COLUMN = 8 * SLOTS
+#: Cells, then columns of began, ended, cpu, value (8 bytes a slot) and kind (1 byte), then the payload area.
+SIZE = _CELLS + 4 * _COLUMN + SLOTS + AREA
 
 
 class Cells:
-    """The cells of one worker, seen from either side.
+    """The cells and the ring of one worker, seen from either side.
 
     May be passed in the arguments of a process under fork, spawn and forkserver.  Nothing of it has a name in the file
     system, so nothing is left behind, whoever dies.
     """
 
     def __init__(self, inherit: bool) -> None:
-        """Make the cells.
+        """Make them.
 
         Args:
             inherit: True if the worker is forked from this process: anonymous memory then needs no descriptor.
@@ -54,14 +73,33 @@ class Cells:
 
     def _map(self, fd: int) -> None:
         self._memory = mmap.mmap(fd, SIZE)
-        self._page = memoryview(self._memory)
+        self._whole = memoryview(self._memory)
+        self._parts: list[memoryview] = []
         #: The cells by index: ``cells.view[START]``.
-        self.view = self._page.cast("q")
+        self.view = self._part(0, _CELLS, "q")
+        begin = _CELLS
+        #: The columns of the ring, by ``sequence & MASK``.
+        self.began = self._part(begin, _COLUMN, "q")
+        self.ended = self._part(begin + _COLUMN, _COLUMN, "q")
+        self.cpu = self._part(begin + 2 * _COLUMN, _COLUMN, "q")
+        self.value = self._part(begin + 3 * _COLUMN, _COLUMN, "q")
+        #: The same words as ``value``, read as floats.
+        self.real = self._part(begin + 3 * _COLUMN, _COLUMN, "d")
+        self.kind = self._part(begin + 4 * _COLUMN, SLOTS, "B")
+        #: The payload area.
+        self.area = self._part(begin + 4 * _COLUMN + SLOTS, AREA, "B")
+
+    def _part(self, begin: int, size: int, code: str) -> Any:
+        piece = self._whole[begin : begin + size]
+        part = piece.cast(code)  # type: ignore[call-overload]
+        self._parts += (part, piece)
+        return part
 
     def close(self) -> None:
         """Let go of the memory; the other side keeps it."""
-        self.view.release()
-        self._page.release()
+        for part in self._parts:
+            part.release()
+        self._whole.release()
         self._memory.close()
         self.close_fd()
 

@@ -5,9 +5,11 @@ Worker side: :func:`redirect`, once, before any user code.  Owner side: :class:`
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 #: A line that is longer is cut into pieces of this length: a worker that never ends a line must not fill our memory.
 LONGEST = 8192
@@ -15,18 +17,62 @@ LONGEST = 8192
 TURN = 1 << 16
 
 
-def redirect(out: int, err: int) -> None:
+#: Between these bytes the worker tells whose output follows: the sequence number of its task.
+MARK, MARK_END = b"\x1e", b"\x1f"
+
+
+def redirect(out: int, err: int, current: Callable[[], int]) -> Printed:
     """Point fds 1 and 2 of this process, and sys.stdout and sys.stderr with them, at two pipes.
 
     The Python objects are replaced too: under fork they may be a screen's capture objects, which would swallow all.
+
+    Args:
+        out: The pipe for fd 1.
+        err: The pipe for fd 2.
+        current: Gives the sequence number of the task that runs.
     """
     os.dup2(out, 1)
     os.dup2(err, 2)
     for fd in (out, err):
         if fd > 2:
             os.close(fd)
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1, errors="backslashreplace", closefd=False)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _JobStream(1, current)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _JobStream(2, current)  # type: ignore[misc]
+    return Printed(sys.stdout, sys.stderr)
+
+
+class _JobStream(io.TextIOWrapper):
+    """A text stream that says, before the first words of each job, whose they are."""
+
+    def __init__(self, fd: int, current: Callable[[], int]) -> None:
+        raw = io.FileIO(fd, "w", closefd=False)
+        super().__init__(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        self._fd = fd
+        self._current = current
+        #: True from the first words of a job until they are flushed.
+        self.dirty = False
+
+    def write(self, text: str) -> int:
+        if not self.dirty:
+            self.dirty = True
+            os.write(self._fd, b"%b%d%b" % (MARK, self._current(), MARK_END))
+        return super().write(text)
+
+
+class Printed:
+    """The worker's two streams."""
+
+    def __init__(self, *streams: _JobStream) -> None:
+        self._streams = streams
+
+    def flush(self) -> None:
+        """Send on what a job has printed, before its result is."""
+        for stream in self._streams:
+            if stream.dirty:
+                stream.dirty = False
+                # The job may have closed it, or the descriptor under it.
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
 
 
 class OutputPipe:
@@ -40,28 +86,49 @@ class OutputPipe:
         #: False once every writer has closed its end.
         self.open = True
         self._rest = b""
+        self._sequence = -1
 
     def close_worker_end(self) -> None:
         """Close the end that the worker has now."""
         os.close(self.worker_fd)
 
-    def read(self) -> Iterator[str]:
-        """Yield the lines that are there, without their ends. May be called when there is none."""
+    def read(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines that are there, with the number of the task that printed them and without their ends.
+
+        May be called when there is none.
+        """
         data = self._read()
         if not data:
             return
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        first, *marked = (self._rest + data).split(MARK)
+        self._rest = b""
+        yield from self._lines(first)
+        for piece in marked:
+            if self._rest:
+                # Another job speaks: what the one before left without an end is a line.
+                yield self._sequence, _shown(self._rest)
+                self._rest = b""
+            number, end, text = piece.partition(MARK_END)
+            if not end:
+                # The mark itself is only half there.
+                self._rest = MARK + piece
+                return
+            if number.lstrip(b"-").isdigit():
+                self._sequence = int(number)
+            yield from self._lines(text)
+
+    def _lines(self, data: bytes) -> Iterator[tuple[int, str]]:
+        *lines, self._rest = data.split(b"\n")
         while len(self._rest) > LONGEST:
             lines.append(self._rest[:LONGEST])
             self._rest = self._rest[LONGEST:]
         for line in lines:
-            # A bar that redraws itself shows its last state, as a terminal would.
-            yield line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "backslashreplace")
+            yield self._sequence, _shown(line)
 
     def rest(self) -> str:
         """The line that was begun and never ended; called when the worker is gone."""
         rest, self._rest = self._rest, b""
-        return rest.decode("utf-8", "backslashreplace")
+        return _shown(rest.removeprefix(MARK))
 
     def _read(self) -> bytes:
         try:
@@ -75,3 +142,8 @@ class OutputPipe:
     def close(self) -> None:
         """Close the owner's end."""
         os.close(self.fd)
+
+
+def _shown(line: bytes) -> str:
+    # A bar that redraws itself shows its last state, as a terminal would.
+    return line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "backslashreplace")

@@ -179,6 +179,15 @@ class ExitsWorkerWhenUnpickled:
         return exit_in_unpickling, ()
 
 
+def raise_system_exit() -> NoReturn:
+    raise SystemExit(4)
+
+
+class ExitsProgramWhenUnpickled:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return raise_system_exit, ()
+
+
 class ExitsProgramWhenPickled:
     def __reduce__(self) -> NoReturn:
         raise SystemExit(3)

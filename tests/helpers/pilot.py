@@ -18,9 +18,7 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
-async def until(
-    pilot: Pilot[Any], condition: Callable[[], object], deadline: float = DEADLINE, what: str = ""
-) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object], deadline: float = DEADLINE, what: str = "") -> None:
     """Let the app work until ``condition()`` is true, or fail after ``deadline`` seconds."""
     end = time.monotonic() + deadline
     while not condition():

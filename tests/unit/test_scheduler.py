@@ -2,75 +2,107 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from poolmgr.engine.scheduler import (
+    AHEAD_NS,
     BACKOFF,
+    BATCH_MOST,
+    BATCH_NS,
     GIVE_UP_AFTER,
+    GIVE_UP_KILLED,
     Closed,
     End,
     Event,
-    Feed,
-    Finished,
     GiveUp,
-    Held,
     Instruction,
+    Keep,
     Leave,
+    Looked,
     Phase,
     Resized,
+    Retire,
     Scheduler,
     Spawn,
-    Submitted,
     Ticked,
     WorkerExited,
     WorkerReady,
+    batch_size,
 )
 
+NOBODY: frozenset[int] = frozenset()
 
-def ready(size: int = 2, maxtasksperchild: int | None = None) -> Scheduler:
-    """A scheduler whose workers are all idle."""
-    scheduler = Scheduler(size, maxtasksperchild)
+
+def ready(size: int = 2) -> Scheduler:
+    """A scheduler whose workers are all ready."""
+    scheduler = Scheduler(size)
     for slot in range(size):
         scheduler.started(slot)
         scheduler.handle(WorkerReady(slot))
     return scheduler
 
 
-def test_tasks_go_to_idle_workers_and_no_further() -> None:
-    """With two idle workers and three tasks, two are fed, and the third when one of them is free."""
+def looked(*idle: int, spent: frozenset[int] = NOBODY, waiting: bool = False, feeding: bool = False) -> Looked:
+    """A look at workers of which these have nothing to do."""
+    return Looked(frozenset(idle), spent, waiting, feeding)
+
+
+def test_unknown_function_travels_alone() -> None:
+    """Nobody has measured it: one slow task must not hold others up."""
+    assert batch_size(None, 10_000, 2, held=0) == 1
+    assert batch_size(None, 10_000, 2, held=1) == 0
+
+
+def test_tiny_tasks_travel_together_and_are_shared_out() -> None:
+    """A batch aims at its two milliseconds, and never takes what others could do at once."""
+    assert batch_size(1000.0, 10**6, 2, held=0) == min(BATCH_MOST, BATCH_NS // 1000)
+    assert batch_size(1.0, 10**9, 2, held=0) == BATCH_MOST
+    assert batch_size(1000.0, 8, 2, held=0) == 2
+    assert batch_size(1000.0, 1, 2, held=0) == 1
+
+
+def test_busy_worker_is_sent_ahead_only_what_is_short() -> None:
+    """One task ahead of one that is not long; nothing ahead of enough."""
+    assert batch_size(BATCH_NS, 100, 2, held=1) == 1
+    assert batch_size(AHEAD_NS, 100, 2, held=1) == 0
+    assert batch_size(1000.0, 10**6, 2, held=BATCH_NS // 1000) == 0
+
+
+@given(
+    mean=st.none() | st.floats(1, 1e12),
+    waiting=st.integers(1, 10**7),
+    workers=st.integers(1, 64),
+    held=st.integers(0, 4096),
+)
+def test_batches_are_bounded(mean: float | None, waiting: int, workers: int, held: int) -> None:
+    """Whatever is measured, an idle worker gets something, and nobody more than the most."""
+    size = batch_size(mean, waiting, workers, held)
+    assert 0 <= size <= BATCH_MOST
+    if not held:
+        assert size >= 1
+    if size > 1:
+        assert mean is not None
+        assert size * mean <= BATCH_NS
+
+
+def test_resize_fills_free_slots_and_retires_the_highest() -> None:
+    """Growing spawns into the lowest free slots; shrinking feeds the highest no more and lets them leave when idle."""
     scheduler = ready()
-    assert sorted(step.slot for step in scheduler.handle(Submitted(3)) if isinstance(step, Feed)) == [0, 1]
-    assert scheduler.handle(Submitted(1)) == []
-    assert scheduler.handle(Finished(1, 1, 1)) == [Feed(1)]
-
-
-def test_nothing_is_fed_while_held() -> None:
-    """A held pool feeds nobody; what waited is fed when it is released."""
-    scheduler = ready()
-    assert scheduler.handle(Held(True, 0)) == []
-    assert scheduler.handle(Submitted(1)) == []
-    assert scheduler.handle(Held(False, 1)) == [Feed(1)]
-
-
-def test_resize_spawns_into_free_slots_and_lets_idle_ones_leave() -> None:
-    """Growing fills the lowest free slots; shrinking lets the highest idle one leave, and busy ones later."""
-    scheduler = ready()
-    assert scheduler.handle(Resized(4, 0)) == [Spawn(2), Spawn(3)]
+    assert scheduler.handle(Resized(4)) == [Spawn(2), Spawn(3)]
     scheduler.handle(WorkerReady(2))
     scheduler.handle(WorkerReady(3))
-    assert [type(step) for step in scheduler.handle(Submitted(4))] == [Feed] * 4
-    assert scheduler.handle(Resized(1, 0)) == []
-    assert scheduler.handle(Finished(0, 0, 1)) == [Leave(0)]
-    assert scheduler.handle(Finished(3, 0, 1)) == [Leave(3)]
+    assert scheduler.handle(Resized(1)) == [Retire(1), Retire(2), Retire(3)]
+    assert scheduler.handle(looked(0, 2)) == [Leave(2)]
+    assert scheduler.handle(Resized(3)) == [Keep(1), Keep(3)]
 
 
-def test_worker_that_dies_with_a_task_is_replaced_at_once() -> None:
+def test_worker_that_dies_after_use_is_replaced_at_once() -> None:
     """Death in a job is no failure of the start."""
     scheduler = ready()
-    scheduler.handle(Submitted(1))
-    assert scheduler.handle(WorkerExited(1, 0, 5.0)) == [Spawn(1)]
+    assert scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=True, now=5.0)) == [Spawn(1)]
 
 
 def test_failing_starts_back_off_and_are_then_reported() -> None:
@@ -78,17 +110,16 @@ def test_failing_starts_back_off_and_are_then_reported() -> None:
     scheduler = Scheduler(2)
     scheduler.started(0)
     scheduler.started(1)
-    scheduler.handle(Submitted(5))
     now, waits = 0.0, []
     for wave in range(GIVE_UP_AFTER):
-        first = scheduler.handle(WorkerExited(0, 5, now))
+        first = scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=True, now=now))
         assert (GiveUp(GIVE_UP_AFTER) in first) is (wave == GIVE_UP_AFTER - 1)
-        assert scheduler.handle(WorkerExited(1, 5, now)) == []
+        assert scheduler.handle(WorkerExited(1, used=False, killed=False, waiting=True, now=now)) == []
         assert scheduler.not_before is not None
-        waits.append(scheduler.not_before - now)
+        waits.append(round(scheduler.not_before - now, 6))
         now = scheduler.not_before
-        assert scheduler.handle(Ticked(now, 5)) == [Spawn(0), Spawn(1)]
-    assert [round(wait, 6) for wait in waits] == list(BACKOFF[:GIVE_UP_AFTER])
+        assert scheduler.handle(Ticked(now)) == [Spawn(0), Spawn(1)]
+    assert waits == list(BACKOFF[:GIVE_UP_AFTER])
 
 
 def test_pool_that_gave_up_tries_again_only_for_new_tasks() -> None:
@@ -97,31 +128,46 @@ def test_pool_that_gave_up_tries_again_only_for_new_tasks() -> None:
     scheduler.started(0)
     now = 0.0
     for _ in range(GIVE_UP_AFTER):
-        scheduler.handle(WorkerExited(0, 1, now))
+        scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=True, now=now))
         now = scheduler.not_before or now
-        scheduler.handle(Ticked(now, 0))
-    scheduler.handle(WorkerExited(0, 0, now))
+        scheduler.handle(Ticked(now))
+    scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=False, now=now))
     now = scheduler.not_before or now
-    assert scheduler.handle(Ticked(now, 0)) == []
-    assert scheduler.handle(Submitted(1)) == [Spawn(0)]
+    assert scheduler.handle(Ticked(now)) == []
+    assert scheduler.handle(looked(waiting=True)) == [Spawn(0)]
 
 
-def test_maxtasksperchild_lets_a_worker_leave_after_its_share() -> None:
-    """The worker leaves with its last task done, and another takes its place."""
-    scheduler = ready(1, maxtasksperchild=2)
-    scheduler.handle(Submitted(2))
-    assert scheduler.handle(Finished(0, 1, 1)) == [Feed(0)]
-    assert scheduler.handle(Finished(0, 0, 2)) == [Leave(0), Spawn(1)]
+def test_workers_killed_from_outside_are_replaced_soon_and_given_up_late() -> None:
+    """A kill says little about the initializer: the wait stays short, and it takes many to give up."""
+    scheduler = Scheduler(1)
+    scheduler.started(0)
+    now = 0.0
+    for wave in range(GIVE_UP_KILLED):
+        given_up = scheduler.handle(WorkerExited(0, used=False, killed=True, waiting=True, now=now))
+        assert bool(given_up) is (wave == GIVE_UP_KILLED - 1)
+        assert scheduler.not_before == pytest.approx(now + BACKOFF[0])
+        now = scheduler.not_before or now
+        scheduler.handle(Ticked(now))
+
+
+def test_worker_that_had_its_share_leaves_and_is_replaced() -> None:
+    """It leaves once it is idle, and another takes its place."""
+    scheduler = ready(1)
+    assert scheduler.handle(looked(spent=frozenset({0}), waiting=True)) == []
+    assert scheduler.handle(looked(0, spent=frozenset({0}), waiting=True)) == [Leave(0), Spawn(1)]
 
 
 def test_closed_pool_ends_when_all_is_done() -> None:
     """Workers leave once nothing waits and no iterable is being read; the pool ends with the last of them."""
     scheduler = ready()
-    assert scheduler.handle(Closed(1, feeding=True)) == [Feed(1)]
-    assert scheduler.handle(Finished(1, 0, 1)) == []
-    assert scheduler.handle(Closed(0, feeding=False)) == [Leave(1), Leave(0)]
-    assert scheduler.handle(WorkerExited(0, 0, 1.0)) == []
-    assert scheduler.handle(WorkerExited(1, 0, 1.0)) == [End()]
+    scheduler.handle(Closed())
+    assert scheduler.handle(looked(0, 1, feeding=True)) == []
+    assert scheduler.handle(looked(1, waiting=True)) == []
+    assert scheduler.handle(looked(1)) == [Leave(1)]
+    assert scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=False, now=1.0)) == []
+    assert scheduler.handle(looked(0)) == [Leave(0)]
+    scheduler.handle(WorkerExited(0, used=True, killed=False, waiting=False, now=1.0))
+    assert scheduler.handle(looked()) == [End()]
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -129,18 +175,24 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scheduler = Scheduler(2, maxtasksperchild=3)
+        self.scheduler = Scheduler(2)
         self.backlog = 0
         self.now = 0.0
+        #: What each worker is, as the dispatcher sees it: starting, ready or leaving; retired; tasks it holds.
         self.phases: dict[int, str] = {}
-        self.taken: dict[int, int] = {}
-        self.ended = False
+        self.retired: set[int] = set()
+        self.held: dict[int, int] = {}
+        self.spent: set[int] = set()
+        self.ended = self.closed = False
         self.feeding = True
-        self.closed = False
         for slot in range(2):
-            self.phases[slot] = "starting"
-            self.taken[slot] = 0
+            self.begin(slot)
             self.scheduler.started(slot)
+
+    def begin(self, slot: int) -> None:
+        self.phases[slot], self.held[slot] = "starting", 0
+        self.retired.discard(slot)
+        self.spent.discard(slot)
 
     def play(self, event: Event) -> None:
         for instruction in self.scheduler.handle(event):
@@ -151,20 +203,19 @@ class AnyOrder(RuleBasedStateMachine):
         match instruction:
             case Spawn(slot):
                 assert slot not in self.phases, "two workers in one slot"
-                self.phases[slot], self.taken[slot] = "starting", 0
-            case Feed(slot):
-                assert self.phases[slot] == "idle", "fed a worker that is not idle"
-                assert self.backlog > 0, "fed what is not there"
-                assert not self.scheduler.held, "fed while held"
-                self.backlog -= 1
-                self.phases[slot] = "busy"
-                self.taken[slot] += 1
+                self.begin(slot)
+            case Retire(slot):
+                assert self.phases[slot] == "ready"
+                self.retired.add(slot)
+            case Keep(slot):
+                self.retired.remove(slot)
             case Leave(slot):
-                assert self.phases[slot] in ("idle", "done"), "told a worker to leave that holds a task"
+                assert self.phases[slot] == "ready"
+                assert not self.held[slot], "told a worker to leave that holds a task"
                 self.phases[slot] = "leaving"
             case GiveUp(attempts):
                 assert attempts >= GIVE_UP_AFTER
-                assert not any(phase in ("idle", "busy") for phase in self.phases.values())
+                assert "ready" not in {phase for slot, phase in self.phases.items() if slot not in self.retired}
                 self.backlog = 0
             case End():
                 assert self.closed
@@ -176,66 +227,84 @@ class AnyOrder(RuleBasedStateMachine):
         slots = sorted(slot for slot, phase in self.phases.items() if phase in phases)
         return data.draw(st.sampled_from(slots)) if slots else None
 
+    def look(self) -> None:
+        idle = {slot for slot, phase in self.phases.items() if phase == "ready" and not self.held[slot]}
+        self.play(Looked(frozenset(idle), frozenset(self.spent), self.backlog > 0, self.feeding))
+
     @precondition(lambda self: not self.closed)
     @rule(count=st.integers(1, 5))
     def submit(self, count: int) -> None:
         self.backlog += count
-        self.play(Submitted(self.backlog))
+        self.look()
 
     @rule(data=st.data())
     def become_ready(self, data: st.DataObject) -> None:
         slot = self.some(data, "starting")
         if slot is not None:
-            self.phases[slot] = "idle"
+            self.phases[slot] = "ready"
             self.play(WorkerReady(slot))
 
     @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        slot = self.some(data, "busy")
-        if slot is not None:
-            self.phases[slot] = "done"
-            if self.taken[slot] < 3:
-                self.phases[slot] = "idle"
-            self.play(Finished(slot, self.backlog, self.taken[slot]))
+    def feed(self, data: st.DataObject) -> None:
+        slot = self.some(data, "ready")
+        if slot is not None and slot not in self.retired and slot not in self.spent and self.backlog:
+            self.backlog -= 1
+            self.held[slot] += 1
+            self.look()
 
-    @rule(data=st.data(), requeue=st.booleans())
-    def die(self, data: st.DataObject, requeue: bool) -> None:
-        slot = self.some(data, "starting", "idle", "busy", "leaving")
+    @rule(data=st.data(), share=st.booleans())
+    def finish(self, data: st.DataObject, share: bool) -> None:
+        slot = self.some(data, "ready")
+        if slot is not None and self.held[slot]:
+            self.held[slot] = 0
+            if share:
+                self.spent.add(slot)
+            self.look()
+
+    @rule(data=st.data(), requeue=st.booleans(), killed=st.booleans())
+    def die(self, data: st.DataObject, requeue: bool, killed: bool) -> None:
+        slot = self.some(data, "starting", "ready", "leaving")
         if slot is not None:
-            if self.phases.pop(slot) == "busy" and requeue:
-                self.backlog += 1
-            self.play(WorkerExited(slot, self.backlog, self.now))
+            self.phases.pop(slot)
+            used = self.held.pop(slot) > 0
+            self.backlog += used and requeue
+            self.play(WorkerExited(slot, used, killed, self.backlog > 0, self.now))
+            self.look()
 
     @rule(size=st.integers(1, 4))
     def resize(self, size: int) -> None:
-        self.play(Resized(size, self.backlog))
-
-    @rule(held=st.booleans())
-    def hold(self, held: bool) -> None:
-        self.play(Held(held, self.backlog))
+        self.play(Resized(size))
+        self.look()
 
     @rule(feeding=st.booleans())
     def close(self, feeding: bool) -> None:
         self.closed = True
         self.feeding = self.feeding and feeding
-        self.play(Closed(self.backlog, self.feeding))
+        self.play(Closed())
+        self.look()
 
     @rule(seconds=st.floats(0.01, 10))
     def tick(self, seconds: float) -> None:
         self.now += seconds
-        self.play(Ticked(self.now, self.backlog))
+        self.play(Ticked(self.now))
+        self.look()
 
     @invariant()
-    def nobody_idles_while_tasks_wait(self) -> None:
-        if not self.scheduler.held and not self.ended:
-            idle = [slot for slot, phase in self.phases.items() if phase == "idle"]
-            assert not (idle and self.backlog), "an idle worker beside a waiting task"
+    def what_waits_will_be_run(self) -> None:
+        """While tasks wait there is a worker that may take them, one that starts, or a time when one will."""
+        if self.backlog and not self.ended:
+            able = any(
+                phase in ("starting", "ready") and slot not in self.retired and slot not in self.spent
+                for slot, phase in self.phases.items()
+            )
+            busy = any(self.held.values())
+            assert able or busy or self.scheduler.not_before is not None
 
     @invariant()
     def the_books_agree(self) -> None:
         theirs = self.scheduler.workers
         assert set(theirs) == set(self.phases)
-        names = {Phase.STARTING: "starting", Phase.IDLE: "idle", Phase.BUSY: "busy", Phase.LEAVING: "leaving"}
+        names = {Phase.STARTING: "starting", Phase.READY: "ready", Phase.RETIRED: "ready", Phase.LEAVING: "leaving"}
         assert {slot: names[phase] for slot, phase in theirs.items()} == self.phases
 
 

@@ -1,0 +1,104 @@
+"""From tasks to frames.
+
+Runs users' code, the pickling of arguments, on the thread that feeds; it is guarded there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from poolmgr.engine import wire
+from poolmgr.engine.backlog import Batch, Segment, count
+
+#: Arguments of so many bytes and more travel alone: a batch must not be held up by them.
+LARGE = 1 << 16
+
+
+class Functions:
+    """Numbers for functions that are pickled by reference, so that each is pickled once for all workers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, tuple[int, bytes]] = {}
+
+    def known(self, func: Any) -> bool:
+        """Whether ``func`` has its number, so that sending it runs nobody's code."""
+        return wire.by_reference(func) and func in self._numbers
+
+    def number(self, func: Any) -> tuple[int, bytes]:
+        """The number and the pickle of ``func``; raises what pickling it raises."""
+        known = self._numbers.get(func)
+        if known is None:
+            known = self._numbers[func] = (len(self._numbers) + 1, bytes(wire.dumps(func)))
+        return known
+
+
+class Encoder:
+    """Makes the frames for one worker, and knows which functions it has been sent."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._sent: set[int] = set()
+
+    def encode(self, batch: Batch, sequence: int) -> tuple[list[wire.Buffer], int]:
+        """The frame for as many tasks of ``batch`` as may travel together, and how many those are, at least one.
+
+        Raises:
+            BaseException: What the pickling of the first task raises.
+        """
+        new: dict[int, bytes] = {}
+        if isinstance(batch, Segment) and wire.by_reference(batch.func) and wire.all_plain(batch.items):
+            number = self._number(batch.func, new)
+            parts, size = wire.frame(wire.ITEMS, (sequence, number, batch.items, new)), len(batch.items)
+        else:
+            numbers, calls, payload = self._calls(batch, new)
+            one = numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
+            parts, size = wire.frame(wire.TASKS, (sequence, one, calls, new), payload), len(calls)
+        self._sent.update(new)
+        return parts, size
+
+    def _calls(self, batch: Batch, new: dict[int, bytes]) -> tuple[list[int], list[Any], list[wire.Buffer]]:
+        numbers: list[int] = []
+        calls: list[Any] = []
+        payload: list[wire.Buffer] = []
+        size = 0
+        for i in range(count(batch)):
+            try:
+                number, call = self._call(*_parts(batch, i), new)
+            except BaseException:  # user code: __reduce__ and __getstate__ of an argument
+                if not calls:
+                    raise
+                # It has its turn, and its error, at the head of the next batch.
+                break
+            if type(call) is not tuple:
+                if len(call) + size > LARGE and calls:
+                    break
+                size += len(call)
+                payload.append(call)
+                call = len(call)
+            numbers.append(number)
+            calls.append(call)
+        return numbers, calls, payload
+
+    def _call(
+        self, func: Any, args: tuple[Any, ...], kwds: dict[str, Any] | None, new: dict[int, bytes]
+    ) -> tuple[int, Any]:
+        number = 0
+        if wire.by_reference(func):
+            number = self._number(func, new)
+            func = None
+            if not kwds and wire.all_plain(args):
+                return number, args
+        return number, wire.dumps((func, args, kwds or {}))
+
+    def _number(self, func: Any, new: dict[int, bytes]) -> int:
+        number, pickled = self._functions.number(func)
+        if number not in self._sent:
+            new[number] = pickled
+        return number
+
+
+def _parts(batch: Batch, i: int) -> tuple[Any, tuple[Any, ...], dict[str, Any] | None]:
+    if isinstance(batch, Segment):
+        return batch.func, (batch.items[i],), None
+    job = batch[i]
+    return job.func, job.args, job.kwds

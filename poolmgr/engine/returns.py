@@ -1,0 +1,82 @@
+"""Work return: what a worker was sent and has not begun goes to another when the worker sits on one task.
+
+Thread: the dispatcher, under the feed lock, in ticks while any worker holds more than the task it runs.
+
+    a tick finds the worker at the same task as before, with others behind it   ->  LIMIT = START + 1
+    1 ms later, START is still below LIMIT      ->  nothing from LIMIT on was begun, nor will be: it waits for others
+                START has reached LIMIT         ->  it saw the limit and left the batch, or began before it saw it: only
+                                                    the end of the batch, or a new limit, can tell
+    the worker has left all that it was sent    ->  what is not committed was not begun; the limit is lifted
+
+The millisecond makes up for processors that let a read overtake a write.  It works while a job holds the interpreter's
+lock, and for a worker that is stopped.
+"""
+
+from __future__ import annotations
+
+from poolmgr.engine.drain import Drain
+from poolmgr.engine.feeding import Feeding
+from poolmgr.engine.handle import Handle
+from poolmgr.runtime.cells import START
+
+#: Seconds between two ticks.  Shorter finds a slow task sooner, longer costs less while batches run.
+TICK = 0.005
+#: Seconds after which a limit is certainly seen by a worker that goes on.
+SETTLED = 0.001
+
+
+class Returns:
+    """Looks for workers that hold others' work up."""
+
+    def __init__(self, feeding: Feeding, drain: Drain) -> None:
+        self._feeding = feeding
+        self._drain = drain
+        #: When the next tick is due (CLOCK_MONOTONIC, s), None if none is needed.
+        self.due: float | None = None
+
+    def tick(self, handles: list[Handle], now: float) -> None:
+        """Look at all workers, if it is time to."""
+        if self.due is None or now < self.due:
+            return
+        self.due = None
+        for handle in handles:
+            if handle.limit is not None:
+                self._limited(handle, now)
+            elif self.waiting(handle) and self._stands(handle, now):
+                self.limit(handle, now)
+
+    def plan(self, handles: list[Handle], now: float) -> None:
+        """Decide when the next tick is due, if one is needed."""
+        if self.due is None and any(handle.limit is not None or self.waiting(handle) for handle in handles):
+            self.due = now + TICK
+
+    def limit(self, handle: Handle, now: float) -> None:
+        """Have the worker begin nothing beyond the task it has in hand."""
+        handle.set_limit(max(int(handle.cells.view[START]) + 1, handle.drained), now)
+        self.due = now + SETTLED
+
+    def waiting(self, handle: Handle) -> bool:
+        """Whether something was sent to the worker that it has not begun."""
+        return handle.sequence > max(int(handle.cells.view[START]) + 1, handle.drained)
+
+    def _stands(self, handle: Handle, now: float) -> bool:
+        start = int(handle.cells.view[START])
+        if handle.seen[0] != start:
+            handle.seen = (start, now)
+            return False
+        return now - handle.seen[1] >= TICK * 0.8
+
+    def _limited(self, handle: Handle, now: float) -> None:
+        if now - handle.limited_at < SETTLED:
+            return
+        limit, start = handle.limit or 0, int(handle.cells.view[START])
+        with handle.lock:
+            self._drain.collect(handle)
+            if handle.all_left:
+                self._feeding.put_back(handle.take_back(handle.drained))
+                handle.lift_limit()
+                self._feeding.freed(handle)
+            elif start < limit:
+                self._feeding.put_back(handle.take_back(limit))
+            elif self._stands(handle, now):
+                self.limit(handle, now)

@@ -1,0 +1,164 @@
+"""Streams: the iterators that ``imap`` and ``imap_unordered`` return, with a bound on reading ahead.
+
+Results come in bulk from whoever takes them out of a worker's ring; the caller takes them out one by one, and needs the
+lock only to wait.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from multiprocessing import TimeoutError
+from multiprocessing.pool import IMapIterator, IMapUnorderedIterator
+from typing import TYPE_CHECKING, Any
+
+from poolmgr.engine.job import Job, ManyTasks, Task
+
+if TYPE_CHECKING:
+    from poolmgr.engine.pool import Pool
+
+
+class _Failure:
+    """An error among the results of a stream."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
+    """The iterator of ``imap``: results in the order of the input, and a bound on reading ahead."""
+
+    def __init__(self, pool: Pool, func: Callable[..., Any], buffersize: int) -> None:
+        self._cond = threading.Condition(threading.Lock())
+        #: Results that are due, errors as ``_Failure``.  Appended under ``_cond``, taken out by callers without it.
+        self._items: deque[Any] = deque()
+        #: Results that have been due so far, taken out or not.
+        self._index = 0
+        self._length: int | None = None
+        self._unsorted: dict[int, Any] = {}
+        #: Tasks that may be read and not yet taken out by the caller.
+        self._buffersize = buffersize
+        #: True while the feeder waits for room.
+        self._full = False
+        self._open(pool, func, 0, "lazy items")
+
+    __repr__ = Job.__repr__
+
+    @property
+    def room(self) -> int:
+        """Tasks that may be read now."""
+        return self._buffersize - self.read + self._index - len(self._items)
+
+    def wait_for_room(self, closing: Callable[[], bool]) -> None:
+        """Block the feeder until it may read on. A closing pool reads all: nobody might take results before the end."""
+        with self._cond:
+            # Half the buffer, so that it is woken once for many items.
+            wanted = max(1, self._buffersize // 2) if self.room <= 0 else 1
+            self._full = True
+            self._cond.wait_for(lambda: self.room >= wanted or not self.feeding or closing())
+            self._full = False
+
+    def nudge(self) -> None:
+        """Have a feeder that waits for room look again."""
+        with self._cond:
+            self._cond.notify_all()
+
+    def next(self, timeout: float | None = None) -> Any:
+        """The next result: StopIteration at the end, ``multiprocessing.TimeoutError`` when it is late."""
+        try:
+            item = self._items.popleft()
+        except IndexError:
+            item = self._wait(timeout)
+        if self._full:
+            self.nudge()
+        if type(item) is _Failure:
+            raise item.error
+        return item
+
+    __next__ = next
+
+    def _wait(self, timeout: float | None) -> Any:
+        pool = self._pool
+        if pool is not None and pool._completion.serves_me():
+            pool._completion.help(self._due, timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._cond:
+            while True:
+                try:
+                    return self._items.popleft()
+                except IndexError:
+                    if self._over():
+                        self._pool = None
+                        raise StopIteration from None
+                left = None if end is None else end - time.monotonic()
+                if (left is not None and left <= 0) or not self._cond.wait(left):
+                    if self._due():
+                        continue
+                    raise TimeoutError from None
+
+    def _due(self) -> bool:
+        return bool(self._items) or self._over()
+
+    def _over(self) -> bool:
+        return self._length is not None and self._index >= self._length
+
+    def _set(self, i: int, obj: tuple[bool, Any]) -> None:
+        success, value = obj
+        self._set_many(i, [value if success else _Failure(value)])
+
+    def _set_many(self, start: int, values: list[Any]) -> None:
+        """Take the results of tasks ``start``, ``start`` + 1, ..."""
+        with self._cond:
+            self._place(start, values)
+            self._settle()
+
+    def _place(self, start: int, values: list[Any]) -> None:
+        if start != self._index:
+            self._unsorted.update(enumerate(values, start))
+            return
+        self._items.extend(values)
+        self._index += len(values)
+        while self._index in self._unsorted:
+            self._items.append(self._unsorted.pop(self._index))
+            self._index += 1
+
+    def _set_length(self, length: int) -> None:
+        with self._cond:
+            self._length = length
+            self._settle()
+
+    def _abort(self, error: BaseException) -> None:
+        with self._cond:
+            self._items.append(_Failure(error))
+            self._index += 1
+            self._length = self._index
+            self._settle()
+
+    def _settle(self) -> None:
+        self._cond.notify_all()
+        pool = self._pool
+        if pool is not None and pool._completion.helping:
+            pool._completion.look_again()
+        if self._over():
+            self._cache.pop(self._job, None)
+            self._pool = None
+
+    def _again(self, pool: Pool) -> tuple[StreamJob, list[Task]]:
+        """A new stream of the tasks that have no result: this one has gone past them."""
+        length = len(self.unfinished)
+        job = StreamJob(pool, self.func, length)
+        job.tasks = job.read = job._length = length
+        job.items = f"{length} of {self.tasks} items"
+        return job, [task._replace(job=job, position=i) for i, task in enumerate(self.unfinished)]
+
+
+class UnorderedStreamJob(StreamJob, IMapUnorderedIterator):  # type: ignore[type-arg]
+    """The iterator of ``imap_unordered``: results as they come."""
+
+    def _place(self, start: int, values: list[Any]) -> None:
+        self._items.extend(values)
+        self._index += len(values)

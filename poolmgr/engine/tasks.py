@@ -1,0 +1,331 @@
+"""What a worker does with a batch: it runs each task and commits its result before it takes up the next.
+
+    for each task    START=seq . past LIMIT? then leave the batch . call . fill the slot . COMMIT=seq+1
+    at its end       ACK=batches left . wake the owner; within a batch it is woken about once a millisecond, so that
+                     no result waits behind a slow task
+
+Runs: the users' functions, and the pickling of what they take and give.  Each is guarded: what it raises fails its own
+task and is sent to the owner, whatever it is.
+Writes the cells and columns that ``runtime/cells.py`` gives to the worker, and no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import threading
+import traceback
+from collections.abc import Iterable
+from itertools import repeat
+from multiprocessing.pool import (  # type: ignore[attr-defined]
+    ExceptionWithTraceback,
+    MaybeEncodingError,
+)
+from time import monotonic_ns, thread_time_ns
+from types import FrameType
+from typing import Any
+
+from poolmgr.engine import wire
+from poolmgr.runtime.cells import (
+    ACK,
+    AREA,
+    BEGAN,
+    BUSY,
+    COMMIT,
+    DISPATCHER,
+    LIMIT,
+    MASK,
+    NOBODY,
+    NONE,
+    NOTIFY,
+    SENT,
+    START,
+    STOP,
+    TAIL,
+    Cells,
+)
+from poolmgr.runtime.output import Printed
+
+#: Nanoseconds in a batch after which the owner is woken.  Less costs a system call more often, more lets results wait.
+WAKE_EVERY = 1_000_000
+#: Tasks of so many ns and more have their CPU time read one by one: the clock costs 570 ns.
+CPU_EACH = 50_000
+#: Largest result that goes into the payload area; a larger one goes over the socket.
+AREA_LIMIT = 1 << 15
+#: Nanoseconds that a worker looks for the next batch before it sleeps: a sleeping core takes 40 us to wake.
+SPIN = 50_000
+#: Share of spins that must have found something for spinning to go on.
+SPIN_PAYS = 0.2
+#: Characters of a traceback that travel beside the exception: its end is what tells most.
+LONGEST_TRACEBACK = 100_000
+
+_EIGHT = (1).to_bytes(8, "little")
+
+
+class Batches:
+    """The worker's end of everything. Runs on the process's main thread."""
+
+    def __init__(
+        self, fd: int, bells: tuple[int, int], cells: Cells, wrap_exception: bool, printed: Printed | None
+    ) -> None:
+        self.fd = fd
+        self.cells = cells.view
+        #: Sequence number of the task whose user code runs now, else NONE: only then may a signal raise.
+        self.running = NONE
+        self._bells = bells
+        self._ring = cells
+        self._wrap_exception = wrap_exception
+        self._printed = printed
+        self._functions: dict[int, Any] = {}
+        #: Bytes ever written into the payload area.
+        self._head = 0
+        self._acknowledged = 0
+        self._busy = 0
+        self._woken = monotonic_ns()
+        self._cpu = thread_time_ns()
+        self._is_copy = False
+        #: The last request to stop that was seen.
+        self._asked = NONE
+        #: When the batch at hand began.
+        self._began = 0
+        self._spin_hits = 1.0
+        # Taken and released, it is a fence: what was written before is seen before what is written after.
+        self._fence = threading.Lock()
+
+    # -- signals and forks
+
+    def interrupted(self, signum: int, frame: FrameType | None) -> None:
+        """On SIGINT: raise inside the user's code, and never between two jobs."""
+        running, asked = self.running, self.cells[STOP]
+        if running == NONE:
+            return
+        if asked != self._asked:
+            # The owner's request is for one task: another that runs by now is not meant.
+            self._asked = asked
+            if asked != running:
+                return
+        # Once: a second one while the first is being handled would escape from the handling.
+        self.running = NONE
+        raise KeyboardInterrupt
+
+    def forked(self) -> None:
+        """In the child that a job has forked: it must not answer for the worker."""
+        self._is_copy = True
+
+    # -- the socket and the bells
+
+    def send(self, parts: list[wire.Buffer]) -> None:
+        """Write a whole frame."""
+        rest = [memoryview(part).cast("B") for part in parts if len(part)]
+        while rest:
+            sent = os.writev(self.fd, rest)
+            while rest and sent >= len(rest[0]):
+                sent -= len(rest.pop(0))
+            if sent:
+                rest[0] = rest[0][sent:]
+
+    def wake(self) -> None:
+        """Wake whoever waits for results."""
+        with self._fence:
+            pass
+        whom = self.cells[NOTIFY]
+        if whom != NOBODY:
+            os.write(self._bells[0 if whom == DISPATCHER else 1], _EIGHT)
+        self._woken = monotonic_ns()
+
+    def spin(self) -> None:
+        """Look for the next batch for a moment before the read that may sleep, as long as that pays."""
+        if self._spin_hits < SPIN_PAYS:
+            # Slowly back: the next burst of short jobs may find it useful again.
+            self._spin_hits += 0.004
+            return
+        cells, acknowledged = self.cells, self._acknowledged
+        if cells[SENT] != acknowledged:
+            return
+        end = monotonic_ns() + SPIN
+        while cells[SENT] == acknowledged and monotonic_ns() < end:
+            pass
+        self._spin_hits = self._spin_hits * 0.9 + (0.1 if cells[SENT] != acknowledged else 0.0)
+
+    # -- a batch
+
+    def learn(self, functions: dict[int, bytes]) -> None:
+        """Keep functions that are sent for the first time, still pickled."""
+        for number, pickled in functions.items():
+            self._functions[number] = _Unread(pickled)
+
+    def run(self, base: int, numbers: int | list[int], calls: Iterable[Any], payload: wire.Buffer) -> None:
+        """Run tasks ``base``, ``base`` + 1, ... until they end or LIMIT is reached."""
+        cells = self.cells
+        self._began = monotonic_ns()
+        pairs = zip(repeat(numbers) if isinstance(numbers, int) else numbers, calls, strict=False)
+        last = self._run(base, pairs, memoryview(payload))
+        now = monotonic_ns()
+        cells[BEGAN] = 0
+        cpu = thread_time_ns()
+        if last >= base:
+            # Tasks too short to be measured one by one: their CPU time stands at the last of them.
+            self._ring.cpu[last & MASK] += cpu - self._cpu
+        self._cpu = cpu
+        self._busy += now - self._began
+        cells[BUSY] = self._busy
+        self._acknowledged += 1
+        cells[ACK] = self._acknowledged
+        self.wake()
+
+    def _run(self, base: int, pairs: Iterable[tuple[int, Any]], payload: memoryview) -> int:
+        """The loop; returns the last task that was run, or one before ``base``."""
+        cells, ring, printed, functions = self.cells, self._ring, self._printed, self._functions
+        begins, ends, cpus, kinds, values = ring.began, ring.ended, ring.cpu, ring.kind, ring.value
+        began, position, sequence = self._began, 0, base - 1
+        for number, call in pairs:
+            sequence += 1
+            cells[START] = sequence
+            if sequence >= cells[LIMIT]:
+                return sequence - 1
+            cells[BEGAN] = began
+            slot = sequence & MASK
+            try:
+                if type(call) is tuple:
+                    function = functions[number]
+                    if type(function) is _Unread:
+                        function = self._read(number)
+                    self.running = sequence
+                    value = function(*call)
+                else:
+                    position += call
+                    value = self._call(sequence, number, payload[position - call : position])
+                self.running = NONE
+                if self._is_copy:
+                    os._exit(0)
+                if type(value) is int and value.bit_length() < 64:
+                    values[slot] = value
+                    kinds[slot] = wire.INT
+                else:
+                    self._store_value(sequence, value)
+            except BaseException as error:  # user code: the job, and the unpickling of what it is called with
+                self.running = NONE
+                self._failed(sequence, error)
+            value = None
+            if printed is not None:
+                printed.flush()
+            now = monotonic_ns()
+            begins[slot], ends[slot], cpus[slot] = began, now, 0
+            if now - began >= CPU_EACH:
+                cpu = thread_time_ns()
+                cpus[slot], self._cpu = cpu - self._cpu, cpu
+            cells[COMMIT] = sequence + 1
+            if now - self._woken > WAKE_EVERY:
+                cells[BUSY] = self._busy + now - self._began
+                self.wake()
+            began = now
+        return sequence
+
+    # -- one task
+
+    def _read(self, number: int) -> Any:
+        function = self._functions[number] = wire.loads(self._functions[number].pickled)
+        return function
+
+    def _call(self, sequence: int, number: int, pickled: memoryview) -> Any:
+        try:
+            function = self._functions.get(number)
+            if type(function) is _Unread:
+                function = self._read(number)
+            sent, args, kwds = wire.loads(pickled)
+        except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
+            raise _Unreadable from error
+        self.running = sequence
+        return (sent if function is None else function)(*args, **kwds)
+
+    def _failed(self, sequence: int, error: BaseException) -> None:
+        if self._is_copy:
+            os._exit(0)
+        how = wire.RAISED
+        if isinstance(error, _Unreadable) and error.__cause__ is not None:
+            how, error = wire.UNREADABLE, error.__cause__
+        if not isinstance(error, Exception):
+            stopped = isinstance(error, KeyboardInterrupt) and self.cells[STOP] == sequence
+            how = wire.STOPPED if stopped else wire.EXITED
+        self._store_failure(sequence, how, error, self._wrap_exception)
+
+    def _store_value(self, sequence: int, value: Any) -> None:
+        kind, slot = type(value), sequence & MASK
+        if value is None:
+            self._ring.kind[slot] = wire.NOTHING
+            return
+        if kind is float:
+            self._ring.real[slot] = value
+            self._ring.kind[slot] = wire.REAL
+            return
+        if kind is bool:
+            self._ring.kind[slot] = wire.TRUE if value else wire.FALSE
+            return
+        if (kind is str or kind is bytes) and len(value) <= wire.PLAIN_LIMIT // 4:
+            self._store(sequence, wire.PLAIN, marshal.dumps(value))
+            return
+        try:
+            pickled = wire.dumps(value)
+        except BaseException as error:  # user code: __reduce__ and __getstate__
+            try:
+                unsendable = MaybeEncodingError(error, value)
+            except BaseException as worse:  # user code: __repr__
+                shown = f"<{kind.__name__} whose repr raised {type(worse).__name__}>"
+                unsendable = MaybeEncodingError(error, shown)
+            self._store_failure(sequence, wire.UNSENDABLE, unsendable, wrap=False)
+            return
+        self._store(sequence, wire.PICKLED, pickled)
+
+    def _store_failure(self, sequence: int, how: int, error: BaseException, wrap: bool) -> None:
+        line = summary(error)
+        try:
+            text = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
+        except BaseException:  # user code: __str__
+            text = line
+        pickled = b""
+        with contextlib.suppress(BaseException):  # user code: __reduce__; the owner makes a RemoteError of the texts
+            pickled = bytes(wire.dumps(ExceptionWithTraceback(error, error.__traceback__) if wrap else error))
+        error.__traceback__ = None
+        self._store(sequence, wire.FAILED, marshal.dumps((how, line, text, pickled)))
+
+    def _store(self, sequence: int, kind: int, data: wire.Buffer) -> None:
+        """Put bytes into the payload area, or on the socket if there is no room for them."""
+        size, slot, ring = len(data), sequence & MASK, self._ring
+        head = self._head
+        if head % AREA + size > AREA:
+            # It does not fit before the end of the area: begin again at its start.
+            head += AREA - head % AREA
+        if size <= AREA_LIMIT and head + size - self.cells[TAIL] <= AREA:
+            begin = head % AREA
+            ring.area[begin : begin + size] = data
+            ring.value[slot] = head << 20 | size
+            self._head = head + size
+            ring.kind[slot] = kind
+            return
+        # The owner reads the socket whenever something comes; it must be awake for that.
+        self.send(wire.frame(wire.LARGE, (sequence,), (data,)))
+        ring.kind[slot] = kind | wire.LARGE_BIT
+
+
+class _Unread:
+    """A function as it was sent: unpickled by the first task that calls it, so that this task is blamed for it."""
+
+    __slots__ = ("pickled",)
+
+    def __init__(self, pickled: bytes) -> None:
+        self.pickled = pickled
+
+
+class _Unreadable(Exception):
+    """What a task was sent could not be unpickled; the cause says why."""
+
+
+def summary(error: BaseException) -> str:
+    """``KeyError: 'etag'`` in one line, whatever the error's own ``__str__`` does."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException as worse:  # user code: __str__
+        text = f"its __str__ raised {type(worse).__name__}"
+    name = type(error).__qualname__
+    return f"{name}: {text[:500]}" if text else name
