@@ -75,7 +75,6 @@ def _run(
             from poolmgr.cli.screen import run_screen
 
             return run_screen(session, interrupts, feed=feed)
-        total = found.count(seed) if seconds is None else None
-        outcome = headless.watch(session, interrupts, feed=feed, total=total, seconds=seconds)
+        outcome = headless.watch(session, interrupts, feed=feed, seconds=seconds)
     headless.report(outcome, as_json=as_json)
     return outcome.exit_code

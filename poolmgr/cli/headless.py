@@ -28,7 +28,6 @@ def watch(
     interrupts: Interrupts,
     *,
     feed: Feed | None = None,
-    total: int | None = None,
     seconds: float | None = None,
 ) -> Outcome:
     """Show progress until no further job comes and all have ended.
@@ -37,7 +36,7 @@ def watch(
         Interrupted: A signal came first.
     """
     tally = Tally()
-    with meter(total, seconds) as shown:
+    with meter(seconds) as shown:
         while not ((feed is None or feed.ended) and session.idle()):
             frame = session.frame()
             tally.see(frame)

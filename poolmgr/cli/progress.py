@@ -23,22 +23,25 @@ class Meter(Protocol):
     def show(self, snapshot: PoolSnapshot) -> None: ...
 
 
-def meter(total: int | None, seconds: float | None) -> AbstractContextManager[Meter]:
+def meter(seconds: float | None) -> AbstractContextManager[Meter]:
     """The bar or the plain lines, whichever stderr can take.
 
     Args:
-        total: Jobs that there will be, if that is known.
         seconds: Seconds of the run after which no job is added, if that is what limits it.
     """
     if sys.stderr.isatty():
-        return BarMeter(total, seconds)
-    return nullcontext(LineMeter(total))
+        return BarMeter(seconds)
+    return nullcontext(LineMeter())
 
 
-def line(snapshot: PoolSnapshot, total: int | None) -> str:
+def line(snapshot: PoolSnapshot) -> str:
     """One frame in one line."""
     counts = snapshot.counts
-    jobs = f"{counts.done:,} of {total:,} jobs done" if total else f"{counts.done:,} jobs done"
+    jobs = (
+        f"{counts.done:,} jobs done"
+        if snapshot.expected is None
+        else f"{counts.done:,} of {snapshot.whole:,} jobs done"
+    )
     bad = [
         f"{count:,} {word}"
         for word, count in (("failed", counts.failed), ("killed", counts.killed), ("lost", counts.lost))
@@ -53,8 +56,7 @@ def line(snapshot: PoolSnapshot, total: int | None) -> str:
 class LineMeter:
     """A plain line every :data:`LINE_EVERY` seconds."""
 
-    def __init__(self, total: int | None) -> None:
-        self._total = total
+    def __init__(self) -> None:
         self._next = time.monotonic() + LINE_EVERY
 
     def show(self, snapshot: PoolSnapshot) -> None:
@@ -62,14 +64,13 @@ class LineMeter:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY
-            tell(line(snapshot, self._total))
+            tell(line(snapshot))
 
 
 class BarMeter:
     """rich's progress bar: by jobs if their number is known, else by time."""
 
-    def __init__(self, total: int | None, seconds: float | None) -> None:
-        self._total = total
+    def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
         self._progress: Progress
         self._task: TaskID
@@ -87,7 +88,7 @@ class BarMeter:
             auto_refresh=False,
         )
         self._progress.start()
-        self._task = self._progress.add_task("starting", total=self._seconds or self._total)
+        self._task = self._progress.add_task("starting", total=self._seconds)
         return self
 
     def __exit__(self, *reason: Any) -> None:
@@ -95,6 +96,10 @@ class BarMeter:
 
     def show(self, snapshot: PoolSnapshot) -> None:
         """Redraw the bar."""
-        completed = snapshot.uptime if self._seconds else float(snapshot.counts.ended)
-        self._progress.update(self._task, completed=completed, description=line(snapshot, self._total))
+        completed, total = float(snapshot.counts.ended), self._seconds
+        if total is not None:
+            completed = snapshot.uptime
+        elif snapshot.expected is not None:
+            total = snapshot.whole
+        self._progress.update(self._task, completed=completed, total=total, description=line(snapshot))
         self._progress.refresh()

@@ -72,6 +72,13 @@ class LocalControl:
         """
         return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, name=name)
 
+    def expect(self, jobs: int | None) -> None:
+        """Say how many jobs :meth:`submit_call` will have submitted in the end; None if that is not known any more.
+
+        What an operator submits or retries meanwhile is added.
+        """
+        self._collector.expect(jobs)
+
     def send(self, request: Request) -> Reply:
         """Carry out what an operator asks, and say what became of it."""
         try:
@@ -119,6 +126,7 @@ class LocalControl:
 
     def _submit(self, request: Submit) -> Reply:
         job = self.submit_call(load_target(request.target), request.args, request.kwargs)
+        self._collector.expect_one_more()
         return Reply(True, f"job {job.id} submitted: {request.target}", job.id)
 
     def _resize(self, size: int) -> Reply:
@@ -151,6 +159,7 @@ class LocalControl:
             why = "is done" if state.ended else f"is still {state}"
             return Reply(False, f"job {job_id} {why}: only a job that ended badly is retried", job_id)
         job = self._pool.retry(job_id)
+        self._collector.expect_one_more()
         return Reply(True, f"job {job_id} is submitted again as job {job.id}", job.id)
 
     def _state_of(self, job_id: int) -> JobState | None:

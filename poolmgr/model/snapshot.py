@@ -142,12 +142,19 @@ class PoolSnapshot:
     history: History = field(default_factory=History)
     #: Tasks a second over the last ten seconds.
     rate: float = 0.0
-    #: Seconds until the queue is empty at that rate, None if nobody can say.
+    #: Seconds until the last job is done at that rate, those still to come included; None if nobody can say.
     eta: float | None = None
     #: Percent of one core that sampling and publishing cost the owner.
     monitor_percent: float = 0.0
     #: Process id of the board, None where there is none.
     board_pid: int | None = None
+    #: Jobs that there will be, those submitted included; None if nobody has said.
+    expected: int | None = None
+
+    @property
+    def whole(self) -> int:
+        """The jobs that progress is measured by: those expected, or those submitted where that is more."""
+        return max(self.counts.submitted, self.expected or 0)
 
     @property
     def uptime(self) -> float:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from poolmgr.model.control import Listener
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
-from poolmgr.model.states import PoolState
+from poolmgr.model.states import PoolState, WorkerState
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.histories import Histories
 from poolmgr.monitor.ports import Watchable
@@ -51,6 +51,9 @@ class Collector:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._requested = False
+        #: Jobs that there will be.  Written under the lock, from any thread; read by the collector's.
+        self._expected: int | None = None
+        self._expected_lock = threading.Lock()
         self._reported = ""
         self._sampler = Sampler()
         self._histories = Histories()
@@ -79,6 +82,18 @@ class Collector:
         """Have a frame taken now and the listeners told, at most every :data:`SHORTEST` seconds; any thread, cheap."""
         self._requested = True
         self._wake.set()
+
+    def expect(self, jobs: int | None) -> None:
+        """Say how many jobs there will be, those submitted included, or that nobody knows any more; any thread."""
+        with self._expected_lock:
+            self._expected = jobs
+        self.request_frame()
+
+    def expect_one_more(self) -> None:
+        """A job was submitted that nobody had reckoned with; any thread."""
+        with self._expected_lock:
+            if self._expected is not None:
+                self._expected += 1
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called after each requested frame, from this thread; what is returned ends that."""
@@ -141,21 +156,28 @@ class Collector:
         samples = self._sampler.sample([worker.pid for worker in snapshot.workers])
         self._histories.feed(now, snapshot, samples, self._cost())
         rate = self._rate.feed(now, snapshot.counts.tasks_done)
+        expected = self._expected
+        coming = max(0, (expected or 0) - snapshot.counts.submitted)
         self._latest = dataclasses.replace(
             snapshot,
             workers=tuple(self._merge(worker, samples.get(worker.pid)) for worker in snapshot.workers),
             history=self._histories.pool(),
             rate=rate,
-            eta=remaining_seconds(snapshot.counts, snapshot.jobs, rate),
+            eta=remaining_seconds(snapshot.counts, snapshot.jobs, rate, coming=coming),
+            expected=expected,
             monitor_percent=self._histories.monitor_percent,
             board_pid=self._board_pid(),
         )
 
     def _merge(self, worker: WorkerSnapshot, sample: Sample | None) -> WorkerSnapshot:
+        if sample is None:
+            return dataclasses.replace(worker, cpu_history=self._histories.worker(worker.slot))
         return dataclasses.replace(
             worker,
-            cpu_percent=None if sample is None else sample.cpu_percent,
-            rss=None if sample is None else sample.rss,
+            # Stopped from outside: the engine cannot know it.  One that dies is that before all.
+            state=WorkerState.FROZEN if sample.frozen and worker.state is not WorkerState.DYING else worker.state,
+            cpu_percent=sample.cpu_percent,
+            rss=sample.rss,
             cpu_history=self._histories.worker(worker.slot),
         )
 

@@ -51,16 +51,16 @@ class Seconds:
         return whole
 
 
-def remaining_seconds(counts: Counts, jobs: Iterable[JobSnapshot], rate: float) -> float | None:
+def remaining_seconds(counts: Counts, jobs: Iterable[JobSnapshot], rate: float, *, coming: int = 0) -> float | None:
     """Seconds until the last job is done at ``rate`` tasks a second; None if nobody can say.
 
-    A map counts with the tasks it has left, a job that the snapshot does not show as one task.
+    A map counts with the tasks it has left, a job that the snapshot does not show, or that is still ``coming``, as one.
     """
     pending = counts.queued + counts.running
-    if pending == 0:
+    if pending + coming == 0:
         return 0.0
     if rate <= 0:
         return None
     shown = [job for job in jobs if not job.state.ended]
     tasks = sum(max(1, job.tasks - job.tasks_done) for job in shown) + max(0, pending - len(shown))
-    return tasks / rate
+    return (tasks + coming) / rate

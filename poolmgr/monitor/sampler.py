@@ -25,6 +25,8 @@ class Sample:
     cpu_percent: float | None
     #: Resident memory in bytes.
     rss: int
+    #: Whether it is stopped, by SIGSTOP or a terminal.
+    frozen: bool = False
 
 
 @dataclass(slots=True)
@@ -76,7 +78,8 @@ class Sampler:
         try:
             process = psutil.Process(pid)
             process.cpu_percent()  # Only sets the mark that the next call counts from.
-            self._watched[pid] = _Watched(process, Sample(None, process.memory_info().rss), now)
+            with process.oneshot():
+                self._watched[pid] = _Watched(process, _read(process, None), now)
         except psutil.Error:
             pass
 
@@ -84,7 +87,11 @@ class Sampler:
         watched = self._watched[pid]
         try:
             with watched.process.oneshot():
-                watched.sample = Sample(watched.process.cpu_percent(), watched.process.memory_info().rss)
+                watched.sample = _read(watched.process, watched.process.cpu_percent())
             watched.looked = now
         except psutil.Error:
             del self._watched[pid]
+
+
+def _read(process: psutil.Process, cpu_percent: float | None) -> Sample:
+    return Sample(cpu_percent, process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)

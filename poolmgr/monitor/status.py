@@ -73,6 +73,7 @@ def to_status(snapshot: PoolSnapshot, records: Records | None = None) -> dict[st
         "history": {"throughput": list(snapshot.history.throughput), "cpu": list(snapshot.history.cpu)},
         "rate": snapshot.rate,
         "eta": snapshot.eta,
+        "expected": snapshot.expected,
         "monitor": {"cpu_percent": snapshot.monitor_percent, "board_pid": snapshot.board_pid},
         "log": log,
     }
@@ -110,6 +111,8 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         history=History(throughput=tuple(history["throughput"]), cpu=tuple(history["cpu"])),
         rate=status["rate"],
         eta=status["eta"],
+        # A key that came later: an owner of an older poolmgr does not give it.
+        expected=status.get("expected"),
         monitor_percent=monitor["cpu_percent"],
         board_pid=monitor["board_pid"],
     )

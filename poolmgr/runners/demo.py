@@ -46,6 +46,8 @@ class FeedControl(Protocol):
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]: ...
 
+    def expect(self, jobs: int | None) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Demo:
@@ -109,13 +111,16 @@ class Feed:
 
     def __init__(self, control: FeedControl, demo: Demo, *, seed: int = 0, seconds: float | None = None) -> None:
         self._control = control
-        self._calls = demo.calls(seed, endless=seconds is not None)
+        self._demo = demo
+        self._seed = seed
         self._seconds = seconds
         self._news = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="poolmgr-demo-feeder", daemon=True)
         #: Jobs handed to the pool.  Written by the feeder; read by anybody.
         self.submitted = 0
+        #: Whether the last job of a single pass was submitted.  The feeder's alone.
+        self._complete = False
         #: What the demo's own iterator raised, if it did.  Written by the feeder before it ends.
         self.error: BaseException | None = None
 
@@ -137,6 +142,8 @@ class Feed:
     def _run(self) -> None:
         leave = self._control.subscribe(self._news.set)
         try:
+            if self._seconds is None:
+                self._control.expect(self._demo.count(self._seed))
             self._feed()
         except PoolClosed:
             # The operator drained or terminated the pool: nothing is left to feed.
@@ -145,23 +152,27 @@ class Feed:
             # The top of this thread, and the demo's own iterator runs in it: the run ends with what it raised.
             self.error = error
         finally:
+            if not self._complete:
+                self._control.expect(None)
             leave()
 
     def _feed(self) -> None:
         deadline = None if self._seconds is None else time.monotonic() + self._seconds
         open_jobs: list[Any] = []
+        calls = self._demo.calls(self._seed, endless=self._seconds is not None)
         while not self._over(deadline):
             self._news.clear()
             before = len(open_jobs)
             open_jobs = [job for job in open_jobs if not job.ready()]
             room = self._ahead(ended=before - len(open_jobs)) - len(open_jobs)
-            for func, args in itertools.islice(self._calls, max(0, room)):
+            for func, args in itertools.islice(calls, max(0, room)):
                 if self._over(deadline):
                     return
                 open_jobs.append(self._control.submit_call(func, args))
                 self.submitted += 1
                 room -= 1
             if room > 0:
+                self._complete = True
                 return
             self._news.wait(LOOK if deadline is None else min(LOOK, max(0.0, deadline - time.monotonic())))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from poolmgr.runners.demo import find_demo
 from tests.helpers.commands import PATIENCE, on_terminal, poolmgr, started
 from tests.helpers.wait import wait_until
 
@@ -74,6 +76,16 @@ def test_table_and_plain_progress(tmp_path: Path) -> None:
     assert " w1 " in run.stdout
     assert " w2 " in run.stdout
     assert " lost, in " in run.stdout
+
+
+def test_one_pass_says_of_how_many(tmp_path: Path) -> None:
+    """A run over one pass counts towards the jobs that there will be, not towards those submitted so far."""
+    with started("demo", "--headless", "--workers", "1", cwd=tmp_path) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "jobs done" in line)
+        match = re.search(r"of ([\d,]+) jobs done", line)
+        assert match is not None, line
+        assert int(match[1].replace(",", "")) == find_demo("stdlib").count(0)
 
 
 def test_bar_on_a_terminal(tmp_path: Path) -> None:

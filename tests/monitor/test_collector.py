@@ -13,8 +13,8 @@ from multiprocessing import forkserver, get_context
 import pytest
 
 import poolmgr
-from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.model.states import JobState, PoolState
+from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
+from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
 from tests.helpers.pictures import full_snapshot
@@ -162,6 +162,46 @@ def test_pool_does_not_notice_that_its_board_was_killed() -> None:
         wait_until(lambda: any("status board restarted" in entry.text for entry in collector.latest().log))
         assert wait_until(lambda: board.pid) != pid
         assert poolmgr.connect("watched")["counts"]["done"] == 1
+
+
+def test_jobs_still_to_come_are_in_the_picture() -> None:
+    """What somebody expects is shown, one more for each job that nobody had reckoned with, and can be taken back."""
+    fake = FakePool()
+    with started(Collector(fake, interval=60.0)) as collector:
+        collector.expect_one_more()
+        collector.expect(100)
+        wait_until(lambda: collector.latest().expected == 100)
+        collector.expect_one_more()
+        collector.request_frame()
+        wait_until(lambda: collector.latest().expected == 101)
+        assert collector.latest().whole == 101
+        collector.expect(None)
+        wait_until(lambda: collector.latest().expected is None)
+        assert collector.latest().whole == fake.picture.counts.submitted
+
+
+def test_stopped_worker_is_frozen_until_it_goes_on(tmp_path: os.PathLike[str]) -> None:
+    """SIGSTOP to a worker shows as frozen, with its job; after SIGCONT it runs as before."""
+    flag = os.path.join(tmp_path, "flag")
+    with watched() as (pool, collector, _):
+        job = pool.apply_async(spin, (flag,))
+
+        def worker() -> WorkerSnapshot | None:
+            return next((each for each in collector.latest().workers if each.job_id == job.id), None)
+
+        def state() -> WorkerState | None:
+            return None if (found := worker()) is None else found.state
+
+        busy = wait_until(worker)
+        assert busy is not None
+        os.kill(busy.pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: state() is WorkerState.FROZEN)
+        finally:
+            os.kill(busy.pid, signal.SIGCONT)
+        wait_until(lambda: state() is WorkerState.RUNNING)
+        open(flag, "w").close()
+        assert job.get() == flag
 
 
 def test_last_frame_shows_how_it_ended() -> None:

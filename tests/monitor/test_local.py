@@ -138,6 +138,17 @@ def test_module_that_exits_does_not_end_us(tmp_path: Path, monkeypatch: pytest.M
         load_target("exits_at_once:f")
 
 
+def test_expected_jobs_grow_with_what_the_operator_adds(bench: Bench) -> None:
+    """Where somebody said how many jobs come, a submission and a retry each make it one more."""
+    bench.control.expect(1)
+    job = bench.control.submit_call(refuse, (1,))
+    wait_until(lambda: bench.state(job.id) is JobState.FAILED)
+    assert bench.control.send(Submit("math:factorial", (5,))).ok
+    assert bench.control.send(Retry(job.id)).ok
+    wait_until(lambda: bench.control.snapshot().counts.ended == 3)
+    assert wait_until(lambda: bench.control.snapshot().expected) == 3
+
+
 def test_resize_says_what_becomes_of_the_workers(bench: Bench) -> None:
     """Growing, shrinking and staying are told apart; a size below 1 is refused."""
     assert bench.control.send(Resize(3)).text == "from 1 to 3 workers"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_busy_process_shows_cpu_and_a_quiet_one_does_not() -> None:
         assert (samples[busy.pid].cpu_percent or 0) > 10
         assert samples[quiet.pid].cpu_percent == 0.0
         assert sampler.seconds > 0
+
+
+def test_stopped_process_is_frozen_until_it_goes_on() -> None:
+    """SIGSTOP shows at the next look, and so does SIGCONT."""
+    sampler = Sampler()
+    with program(QUIET) as quiet:
+        line(quiet)
+        assert not sampler.sample([quiet.pid])[quiet.pid].frozen
+        quiet.send_signal(signal.SIGSTOP)
+        wait_until(lambda: sampler.sample([quiet.pid])[quiet.pid].frozen)
+        quiet.send_signal(signal.SIGCONT)
+        wait_until(lambda: not sampler.sample([quiet.pid])[quiet.pid].frozen)
 
 
 def test_process_that_vanished_is_absent() -> None:

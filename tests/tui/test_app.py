@@ -142,6 +142,16 @@ async def test_quit_dialog_gives_the_choice(keys: list[str], choice: QuitChoice)
     assert app.return_value is choice
 
 
+async def test_drain_is_reckoned_without_the_jobs_still_to_come() -> None:
+    """The time that a drain takes is that of the jobs in the pool: it takes no others."""
+    counts = Counts(submitted=20, running=2, queued=8, done=10)
+    app = PoolmgrApp(FakeControl(make_snapshot(counts=counts, expected=100, eta=90.0)))
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("q")
+        await pilot.pause()
+        assert "finish these 10, then end, about 00:00:10." in screen_text(app)
+
+
 @pytest.mark.parametrize("answer", ["enter", "escape", "s"])
 async def test_staying_is_the_default(answer: str) -> None:
     """Enter and Esc in the quit dialog stay, and a second q does not leave by accident."""

@@ -41,6 +41,16 @@ async def test_compact_screen_has_everything() -> None:
         assert "Detail" not in text
 
 
+async def test_progress_is_of_all_jobs_there_will_be() -> None:
+    """Jobs that are still to come count in the header, so that it does not say 97% all the time."""
+    app = PoolmgrApp(FakeControl(make_snapshot(expected=50)))
+    async with app.run_test(size=COMPACT) as pilot:
+        await pilot.pause()
+        line = screen_text(app).split("\n")[1]
+        assert line.startswith(" 2/50 ")
+        assert "4%  ETA 00:03:09" in line
+
+
 async def test_wide_screen_adds_detail_and_chart() -> None:
     """160x45 adds the detail that follows the cursor, the throughput, and more head figures."""
     control = FakeControl(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import sysconfig
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from poolmgr.errors import UsageError
-from poolmgr.runners.demo import Demo, demo_names, find_demo
+from poolmgr.errors import PoolClosed, UsageError
+from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.runners.demo import Demo, Feed, demo_names, find_demo
+from tests.helpers.fake_control import make_snapshot
+from tests.helpers.wait import wait_until
 
 
 def names(calls: list[Any]) -> list[tuple[str, Any]]:
@@ -70,3 +74,47 @@ def test_unknown_demo_names_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"there is no demo 'nosuch'; there is .*stdlib"):
         find_demo("nosuch")
     assert "stdlib" in demo_names()
+
+
+class Pool:
+    """What a feed needs: each job has ended when it is submitted."""
+
+    def __init__(self, *, closed: bool = False) -> None:
+        self.closed = closed
+        self.expected: list[int | None] = []
+
+    def snapshot(self) -> PoolSnapshot:
+        return make_snapshot()
+
+    def submit_call(self, func: Any, args: Any = (), kwds: Any = None) -> Ended:
+        if self.closed:
+            raise PoolClosed("test")
+        return Ended()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+    def expect(self, jobs: int | None) -> None:
+        self.expected.append(jobs)
+
+
+class Ended:
+    """A job that is over."""
+
+    def ready(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("pool", "seconds", "expected"),
+    [(Pool(), None, [3]), (Pool(closed=True), None, [3, None]), (Pool(), 0.001, [None])],
+    ids=["one pass", "closed early", "for a time"],
+)
+def test_feed_says_how_many_jobs_come(pool: Pool, seconds: float | None, expected: list[int | None]) -> None:
+    """A feed of one pass says how many jobs it has, and takes it back if it ends before the last one."""
+    demo = Demo("three", "", lambda seed: iter([(abs, (1,))] * 3))
+    feed = Feed(pool, demo, seconds=seconds)
+    feed.start()
+    wait_until(lambda: feed.ended)
+    assert pool.expected == expected
+    assert feed.error is None

@@ -66,6 +66,6 @@ def test_lines_say_what_is_there() -> None:
     """Progress and summary name bad ends only where there are some, except those that everybody asks for."""
     counts = Counts(submitted=2000, done=1500, failed=2)
     frame = replace(FRAME, counts=counts, rate=1234.5, workers=(replace(WORKER, cpu_percent=97.4),))
-    assert line(frame, None) == "4 s: 1,500 jobs done, 2 failed, 1,234 a second, CPU 97%, 1 worker"
-    assert line(frame, 7000).startswith("4 s: 1,500 of 7,000 jobs done, 2 failed")
+    assert line(frame) == "4 s: 1,500 jobs done, 2 failed, 1,234 a second, CPU 97%, 1 worker"
+    assert line(replace(frame, expected=7000)).startswith("4 s: 1,500 of 7,000 jobs done, 2 failed")
     assert summary(Tally().outcome(frame)) == "2,000 jobs: 1,500 done, 2 failed, 0 lost, in 4.0 s"

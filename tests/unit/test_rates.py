@@ -55,6 +55,12 @@ def test_eta_counts_what_a_map_has_left() -> None:
     assert remaining_seconds(Counts(queued=15, running=2), shown, 1.0) == 1 + 21 + 15
 
 
+def test_eta_reckons_with_what_is_still_to_come() -> None:
+    """Jobs that nobody has submitted yet take their time too, even while none is in the pool."""
+    assert remaining_seconds(Counts(submitted=10, queued=4, done=6), (), 2.0, coming=16) == 10.0
+    assert remaining_seconds(Counts(submitted=6, done=6), (), 2.0, coming=16) == 8.0
+
+
 def test_histories_are_bounded_and_one_a_second() -> None:
     """Rings keep their length, and the value of each second is what was done in it."""
     histories, samples = Histories(), {101: Sample(50.0, 1), 102: Sample(None, 1)}

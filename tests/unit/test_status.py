@@ -61,6 +61,13 @@ def test_round_trip_through_json_loses_nothing() -> None:
     assert from_status(json.loads(json.dumps(to_status(snapshot)))) == snapshot
 
 
+def test_keys_that_came_later_may_be_missing() -> None:
+    """An owner with an older poolmgr of the same version is read as one that says nothing of them."""
+    status = to_status(full_snapshot())
+    del status["expected"]
+    assert from_status(status).expected is None
+
+
 def test_unknown_keys_are_ignored() -> None:
     """A newer poolmgr of the same version may have added keys."""
     status = to_status(full_snapshot())

@@ -37,7 +37,7 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
     if snapshot is None:
         return "The pool gives no picture, so nobody can say what runs."
     running, queued = snapshot.counts.running, snapshot.counts.queued
-    about = "" if snapshot.eta is None else f", about {clock(snapshot.eta)}"
+    about = "" if snapshot.eta is None else f", about {clock(_drain_seconds(snapshot, snapshot.eta))}"
     return (
         f"{plural(running, 'job')} {'runs' if running == 1 else 'run'}, "
         f"{count(queued)} {'waits' if queued == 1 else 'wait'}.\n\n"
@@ -45,3 +45,10 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
         f"Leave: the pool goes on without the screen in this terminal.\n"
         f"Terminate now: {count(running)} lost, {count(queued)} cancelled."
     )
+
+
+def _drain_seconds(snapshot: PoolSnapshot, eta: float) -> float:
+    """The share of the ETA that is for jobs that are here: a drain takes no others."""
+    here = snapshot.counts.running + snapshot.counts.queued
+    coming = snapshot.whole - snapshot.counts.submitted
+    return eta * here / max(1, here + coming)

@@ -85,20 +85,20 @@ def _identity(snapshot: PoolSnapshot, width: int) -> list[Piece]:
 
 
 def progress_line(snapshot: PoolSnapshot, width: int) -> Content:
-    """How many jobs ended of those submitted, as numbers, bar and percent, and when it will be over."""
-    counts = snapshot.counts
-    if counts.submitted == 0:
+    """How many jobs ended of those there will be, as numbers, bar and percent, and when it will be over."""
+    counts, whole = snapshot.counts, snapshot.whole
+    if whole == 0:
         return Content.assemble(
             (" no jobs yet: press ", "$text-muted"), ("a", "bold"), (" to submit one", "$text-muted")
         )
-    left = f" {count(counts.ended)}/{count(counts.submitted)} "
-    right = f" {_percent(counts.ended, counts.submitted)}"
-    if snapshot.eta is not None and counts.ended < counts.submitted:
+    left = f" {count(counts.ended)}/{count(whole)} "
+    right = f" {_percent(counts.ended, whole)}"
+    if snapshot.eta is not None and counts.ended < whole:
         right += f"  ETA {clock(snapshot.eta)}"
     room = width - len(left) - len(right) - 1
     if room < 4:
         return Content(f"{left}{right}"[:width])
-    full = bar(counts.ended, counts.submitted, room)
+    full = bar(counts.ended, whole, room)
     done = full.rstrip(" ")
     return Content.assemble((left, "bold"), (done, "$success"), ("░" * (room - len(done)), "$text-disabled"), right)
 
