@@ -149,7 +149,7 @@ async def test_drain_is_reckoned_without_the_jobs_still_to_come() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press("q")
         await pilot.pause()
-        assert "finish these 10, then end, about 00:00:10." in screen_text(app)
+        assert "finish 10 jobs, then end, about 00:00:10." in screen_text(app)
 
 
 @pytest.mark.parametrize("answer", ["enter", "escape", "s"])

@@ -100,17 +100,35 @@ async def test_moves() -> None:
         assert app.table.cursor == 0
 
 
-async def test_cursor_stays_on_its_row() -> None:
-    """When rows come in above, the cursor's row stays where it is seen."""
+async def test_what_comes_in_at_the_top_is_seen() -> None:
+    """Who is at the top sees new first rows; the cursor keeps its row, and pulls the view along only if it must."""
     app = TableApp(range(100, 200))
     async with app.run_test(size=(40, 10)) as pilot:
         app.table.focus()
-        await pilot.press(*"jjj")
-        line = next(place for place, text in enumerate(screen_text(app).split("\n")) if " 103 " in text)
+        await pilot.pause()
+        app.table.show(range(97, 200))
+        await pilot.pause()
+        assert " 97 " in screen_text(app)
+        assert app.table.cursor_row == 100
         app.table.show(range(60, 200))
         await pilot.pause()
-        assert app.table.cursor_row == 103
-        assert " 103 " in screen_text(app).split("\n")[line]
+        lines = screen_text(app).rstrip().split("\n")
+        assert " 100 " in lines[-1]
+        assert app.table.cursor_row == 100
+
+
+async def test_cursor_stays_on_its_row() -> None:
+    """When rows come in above the part that is seen, the cursor's row stays where it is seen."""
+    app = TableApp(range(100, 200))
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.focus()
+        await pilot.press("pagedown", "pagedown", *"kkk")
+        await pilot.pause()
+        line = next(place for place, text in enumerate(screen_text(app).split("\n")) if " 115 " in text)
+        app.table.show(range(60, 200))
+        await pilot.pause()
+        assert app.table.cursor_row == 115
+        assert " 115 " in screen_text(app).split("\n")[line]
 
 
 async def test_cursor_stays_at_its_place_when_the_row_leaves() -> None:

@@ -183,7 +183,9 @@ class Dashboard(JobScreen):
         self._resizes -= 1
         if self._resizes == 0:
             self._wanted = None
-        self.cockpit.tell_reply(reply)
+        # Of + + + only the last answer is news; a refusal is always.
+        if self._resizes == 0 or not reply.ok:
+            self.cockpit.tell_reply(reply)
 
     def action_grow(self) -> None:
         """One worker more."""

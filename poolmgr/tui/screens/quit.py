@@ -41,7 +41,7 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
     return (
         f"{plural(running, 'job')} {'runs' if running == 1 else 'run'}, "
         f"{count(queued)} {'waits' if queued == 1 else 'wait'}.\n\n"
-        f"Drain: take no more, finish these {count(running + queued)}, then end{about}.\n"
+        f"Drain: take no more, finish {plural(running + queued, 'job')}, then end{about}.\n"
         f"Leave: the pool goes on without the screen in this terminal.\n"
         f"Terminate now: {count(running)} lost, {count(queued)} cancelled."
     )

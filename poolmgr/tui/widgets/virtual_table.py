@@ -149,7 +149,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             else:
                 self._cursor = found
         if self._cursor != before:
-            self._scroll_rows(self.scroll_offset.y + self._cursor - before)
+            top = self.scroll_offset.y
+            # Who is at the top wants to see what comes there: the row moves down the screen as long as it fits.
+            self._scroll_rows(top + self._cursor - before if top else self._cursor - self._page + 1)
             self.post_message(self.CursorMoved(self))
 
     def _find(self, key: Hashable, near: int) -> int | None:
