@@ -37,8 +37,8 @@ class Channel:
         self.fd = fd
         #: False once the other end is gone.
         self.open = True
-        #: Bytes that have come in.
-        self.received = 0
+        #: Bytes that have come in, and gone out.
+        self.received = self.written = 0
         self._outgoing: deque[memoryview] = deque()
         self._buffer = bytearray()
         # A payload that is larger than what was read goes straight into its own memory.
@@ -53,6 +53,20 @@ class Channel:
 
     def send(self, parts: list[Buffer]) -> None:
         """Send ``parts`` as far as the worker takes them now; :meth:`flush` sends the rest."""
+        if len(parts) == 1 and not self._outgoing:
+            # A batch of plain arguments: one write, and nearly always all of it.
+            data = parts[0]
+            try:
+                sent = os.write(self.fd, data)
+            except BlockingIOError:
+                sent = 0
+            except ConnectionError:
+                self.open = False
+                return
+            self.written += sent
+            if sent == len(data):
+                return
+            parts = [memoryview(data)[sent:]]
         self._outgoing.extend(memoryview(part).cast("B") for part in parts if len(part))
         self.flush()
 
@@ -68,6 +82,7 @@ class Channel:
                 self.open = False
                 outgoing.clear()
                 return
+            self.written += sent
             while sent and sent >= len(outgoing[0]):
                 sent -= len(outgoing.popleft())
             if sent:

@@ -19,6 +19,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.wire import Buffer
 from poolmgr.errors import JobExited, JobStopped, RemoteError
+from poolmgr.model.states import JobState
 
 
 class Outcome(NamedTuple):
@@ -109,17 +110,19 @@ class Completion(threading.Thread):
             self._guarded(item, None)  # type: ignore[arg-type]
 
     def _settle_many(self, jobs: list[Job], values: list[Any]) -> None:
+        done = JobState.DONE
         for job, value in zip(jobs, values, strict=True):
-            job._value = value
+            job._value, job._ended = value, done
             callback = job._callback
             if callback is not None:
                 try:
                     callback(value)
                 except BaseException as error:  # user code: a callback
                     self._callback_raised(error, job)
-            job._callback = job._error_callback = None
-            job._wake()
-            job._pool = None
+            job._settled = True
+            if job._waiters is not None:
+                job._waiters.wake()
+            job.args, job.kwds, job._callback, job._error_callback, job._pool = (), None, None, None, None
 
     def _settle(self, outcome: Outcome) -> None:
         job, position = outcome.job, outcome.position

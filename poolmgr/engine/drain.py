@@ -15,7 +15,7 @@ from poolmgr.engine.backlog import Batch, Segment, count, task_at
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.stream import StreamJob
 from poolmgr.model.brief import function_name
-from poolmgr.runtime.cells import AREA, BUSY, COMMIT, MASK, SLOTS, TAIL, Cells
+from poolmgr.runtime.cells import AREA, BUSY, COMMIT, DRAINED, MASK, SLOTS, TAIL, Cells
 
 _CONSTANTS = {wire.NOTHING: None, wire.TRUE: True, wire.FALSE: False}
 
@@ -74,6 +74,7 @@ class Drain:
             if handle.offset == count(batch):
                 handle.inflight.popleft()
                 handle.offset = 0
+        view[DRAINED] = end
         self._learn(handle, batch, taken)
         return taken
 

@@ -5,10 +5,12 @@ Runs users' code, the pickling of arguments, on the thread that feeds; it is gua
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count
+from poolmgr.engine.job import Job
 
 #: Arguments of so many bytes and more travel alone: a batch must not be held up by them.
 LARGE = 1 << 16
@@ -46,15 +48,31 @@ class Encoder:
             BaseException: What the pickling of the first task raises.
         """
         new: dict[int, bytes] = {}
-        if isinstance(batch, Segment) and wire.by_reference(batch.func) and wire.all_plain(batch.items):
-            number = self._number(batch.func, new)
-            parts, size = wire.frame(wire.ITEMS, (sequence, number, batch.items, new)), len(batch.items)
+        if isinstance(batch, Segment):
+            plain = wire.ITEMS if wire.by_reference(batch.func) and wire.all_plain(batch.items) else None
+            func, calls = batch.func, batch.items
+        else:
+            plain = wire.TASKS if self._alike(batch) else None
+            func, calls = batch[0].func, [job.args for job in batch]
+        if plain is not None:
+            number = self._number(func, new)
+            parts, size = wire.frame(plain, (sequence, number, calls, new)), len(calls)
         else:
             numbers, calls, payload = self._calls(batch, new)
             one = numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
             parts, size = wire.frame(wire.TASKS, (sequence, one, calls, new), payload), len(calls)
         self._sent.update(new)
         return parts, size
+
+    def _alike(self, jobs: list[Job]) -> bool:
+        """Whether they all call one function by reference with plain arguments. Fast: most batches are like that."""
+        func = jobs[0].func
+        return (
+            wire.by_reference(func)
+            and [job.func for job in jobs].count(func) == len(jobs)
+            and not any([job.kwds for job in jobs])  # noqa: C419  (a list is twice as fast here)
+            and wire.all_plain(chain.from_iterable([job.args for job in jobs]))
+        )
 
     def _calls(self, batch: Batch, new: dict[int, bytes]) -> tuple[list[int], list[Any], list[wire.Buffer]]:
         numbers: list[int] = []

@@ -99,8 +99,9 @@ class Handle:
         #: The LIMIT that is set, and when (CLOCK_MONOTONIC, s); None if none is.
         self.limit: int | None = None
         self.limited_at = 0.0
-        #: START when the dispatcher last looked, and since when it has been that.
-        self.seen = (NONE, 0.0)
+        #: START, and bytes written to it, when the dispatcher last looked, and since when they have been that.
+        self.seen = (NONE, 0)
+        self.seen_at = 0.0
         #: Whether it is in the list of idle workers.
         self.listed = False
         self.pid = 0

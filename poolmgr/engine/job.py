@@ -96,6 +96,7 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         "_pool",
         "_settled",
         "_value",
+        "_waiters",
         "args",
         "func",
         "kwds",
@@ -127,6 +128,7 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         self._settled = False
         self._ended = None
         self._value = None
+        self._waiters = None
         self.submitted = submitted
 
     get = ApplyResult.get
@@ -233,6 +235,7 @@ class MapJob(ManyTasks, Waitable, MapResult):  # type: ignore[type-arg]
         self._error_callback = error_callback
         self._chunksize = chunksize
         self._settled = False
+        self._waiters = None
         self._success = True
         self._value: Any = None
         self._results: list[Any] = [None] * length
@@ -291,7 +294,7 @@ class MapJob(ManyTasks, Waitable, MapResult):  # type: ignore[type-arg]
         job = MapJob.__new__(MapJob)
         job._callback, job._error_callback = self._callback, self._error_callback
         job._chunksize, job._results = self._chunksize, self._results
-        job._settled, job._success, job._value = False, True, None
+        job._settled, job._waiters, job._success, job._value = False, None, True, None
         job._chunks = job._number_left = len(self.unfinished)
         job._open(pool, self.func, job._chunks, f"{job._chunks} chunks of {self.items}")
         return job, [task._replace(job=job) for task in self.unfinished]

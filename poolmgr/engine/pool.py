@@ -1,7 +1,7 @@
 """``poolmgr.Pool``: ``multiprocessing.pool.Pool`` with one dispatcher in place of its three threads.
 
 The public methods and what they return are the stock pool's; what is new is keyword-only or has a name of its own.
-Its threads: poolmgr-dispatcher, poolmgr-completion, a poolmgr-feeder for each lazy iterable.  Who does what: dispatcher.py.
+Its threads: poolmgr-dispatcher, poolmgr-completion, a poolmgr-feeder for each lazy iterable (see dispatcher.py).
 """
 
 from __future__ import annotations

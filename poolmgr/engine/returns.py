@@ -21,6 +21,9 @@ from poolmgr.runtime.cells import START
 
 #: Seconds between two ticks.  Shorter finds a slow task sooner, longer costs less while batches run.
 TICK = 0.005
+#: Seconds for which a worker may stop reading a large argument before it is offered to others: it may be swapped out,
+#: or stopped.
+STUCK = 0.25
 #: Seconds after which a limit is certainly seen by a worker that goes on.
 SETTLED = 0.001
 
@@ -60,11 +63,13 @@ class Returns:
         return handle.sequence > max(int(handle.cells.view[START]) + 1, handle.drained)
 
     def _stands(self, handle: Handle, now: float) -> bool:
-        start = int(handle.cells.view[START])
-        if handle.seen[0] != start:
-            handle.seen = (start, now)
+        """Whether the worker has made no progress since the last look, nor what is being sent to it."""
+        state = (int(handle.cells.view[START]), handle.channel.written)
+        if handle.seen != state:
+            handle.seen, handle.seen_at = state, now
             return False
-        return now - handle.seen[1] >= TICK * 0.8
+        # A large argument is on its way as long as the worker reads; to send it to another costs as much again.
+        return now - handle.seen_at >= (STUCK if handle.channel.sending else TICK * 0.8)
 
     def _limited(self, handle: Handle, now: float) -> None:
         if now - handle.limited_at < SETTLED:

@@ -34,6 +34,7 @@ from poolmgr.runtime.cells import (
     BUSY,
     COMMIT,
     DISPATCHER,
+    DRAINED,
     LIMIT,
     MASK,
     NOBODY,
@@ -55,6 +56,9 @@ CPU_EACH = 50_000
 AREA_LIMIT = 1 << 15
 #: Nanoseconds that a worker looks for the next batch before it sleeps: a sleeping core takes 40 us to wake.
 SPIN = 50_000
+#: Nanoseconds that a worker without more work waits for a caller to take its results before it rings the bell: what a
+#: caller needs from ``apply_async()`` into ``get()``, and little against the 40 us that waking a thread takes.
+PATIENCE = 10_000
 #: Share of spins that must have found something for spinning to go on.
 SPIN_PAYS = 0.2
 #: Characters of a traceback that travel beside the exception: its end is what tells most.
@@ -172,7 +176,23 @@ class Batches:
         cells[BUSY] = self._busy
         self._acknowledged += 1
         cells[ACK] = self._acknowledged
-        self.wake()
+        if not self._is_taken(last + 1):
+            self.wake()
+
+    def _is_taken(self, committed: int) -> bool:
+        """Wait a moment for a caller that takes the results itself; without one, and work waiting, ring at once.
+
+        A caller that has just submitted is on its way into ``get()``: to wake the dispatcher would only make it wait
+        for the interpreter's lock.
+        """
+        cells, acknowledged = self.cells, self._acknowledged
+        if self._spin_hits < SPIN_PAYS:
+            return False
+        end = monotonic_ns() + PATIENCE
+        while cells[SENT] == acknowledged and cells[NOTIFY] == DISPATCHER and monotonic_ns() < end:
+            if cells[DRAINED] >= committed:
+                return True
+        return False
 
     def _run(self, base: int, pairs: Iterable[tuple[int, Any]], payload: memoryview) -> int:
         """The loop; returns the last task that was run, or one before ``base``."""

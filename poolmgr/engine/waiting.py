@@ -6,7 +6,6 @@ few bytes.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poolmgr.engine.pool import Pool
 
-#: Makes the one event that the waiters of a job share; held for a few instructions, by waiters only.
-_waiters = threading.Lock()
+#: Held while the waiters of a job are made or added to, for a few instructions, never by who settles jobs.
+_making = threading.Lock()
+
+
+class Waiters:
+    """Who waits for a job: threads by the event, coroutines by their watchers."""
+
+    __slots__ = ("event", "watchers")
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.watchers: list[Callable[[], object]] = []
+
+    def wake(self) -> None:
+        """Wake all of them; each watcher is called once, whoever calls this."""
+        self.event.set()
+        while self.watchers:
+            try:
+                watcher = self.watchers.pop()
+            except IndexError:
+                return
+            watcher()
 
 
 class Waitable:
@@ -26,8 +45,7 @@ class Waitable:
     _value: Any
     _pool: Pool | None
     #: Made by the first who has to wait.
-    _waiter: threading.Event | None = None
-    _watchers: tuple[Callable[[], object], ...] = ()
+    _waiters: Waiters | None
 
     def ready(self) -> bool:
         """Whether the job has ended, well or badly."""
@@ -51,38 +69,36 @@ class Waitable:
                 return
             if pool._dispatcher.lead(self, timeout):
                 return
-        with _waiters:
-            waiter = self._waiter
-            if waiter is None:
-                waiter = self._waiter = threading.Event()
-        # Settled first, then the waiter read: one of the two sides sees the other.
+        with _making:
+            if self._waiters is None:
+                self._waiters = Waiters()
+        # Settled first, then the waiters read: one of the two sides sees the other.
         if not self._settled:
-            waiter.wait(timeout)
+            self._waiters.event.wait(timeout)
 
     def _wake(self) -> None:
         self._settled = True
-        if self._waiter is not None:
-            self._waiter.set()
+        if self._waiters is not None:
+            self._waiters.wake()
         pool = self._pool
         if pool is not None and pool._completion.helping:
             pool._completion.look_again()
-        if self._watchers:
-            with _waiters:
-                watchers, self._watchers = self._watchers, ()
-            for watcher in watchers:
-                watcher()
 
     def _watch(self, watcher: Callable[[], object]) -> None:
         """Have ``watcher`` called once the job has ended; at once if it has. It must neither block nor raise."""
-        with _waiters:
-            if not self._settled:
-                self._watchers = (*self._watchers, watcher)
-                return
-        watcher()
+        with _making:
+            if self._waiters is None:
+                self._waiters = Waiters()
+            self._waiters.watchers.append(watcher)
+        if self._settled:
+            self._waiters.wake()
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in asyncio, without a thread. A cancelled wait leaves the job alone."""
         if not self._settled:
+            # Here, since it takes as long to import as all the rest of a pool.
+            import asyncio
+
             loop = asyncio.get_running_loop()
             future = loop.create_future()
 

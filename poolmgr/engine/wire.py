@@ -67,11 +67,13 @@ def frame(kind: int, envelope: tuple[Any, ...], payload: Sequence[Buffer] = ()) 
 
 def all_plain(values: Iterable[Any]) -> bool:
     """True if each of ``values`` may travel in an envelope."""
-    for value in values:
-        kind = type(value)
-        if kind not in _SMALL_TYPES and (kind not in PLAIN_TYPES or len(value) > PLAIN_LIMIT):
-            return False
-    return True
+    values = values if isinstance(values, (tuple, list)) else list(values)
+    kinds = set(map(type, values))
+    if kinds <= _SMALL_TYPES:
+        return True
+    if not kinds <= PLAIN_TYPES:
+        return False
+    return max(len(value) for value in values if type(value) not in _SMALL_TYPES) <= PLAIN_LIMIT
 
 
 def dumps(value: Any) -> memoryview:

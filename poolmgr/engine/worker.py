@@ -15,9 +15,8 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.reduction import DupFd
-from typing import Any
+from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
 from poolmgr.engine.tasks import Batches
@@ -44,8 +43,7 @@ def _fd(duplicate: Any) -> Fd:
     return Fd(duplicate.detach())
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(NamedTuple):
     """What a worker is started with."""
 
     channel: Fd

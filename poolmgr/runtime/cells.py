@@ -12,6 +12,7 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     STOP     owner        sequence number of the task that is asked to stop; SIGINT tells the worker to look
     SENT     owner        batches that were sent: a worker that spins looks here for more
     TAIL     owner        bytes of the payload area that have been read: the worker may write over them
+    DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
     NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
 
 A task is *begun* when START reaches its number and *committed* when COMMIT passes it.  A worker that died between the
@@ -28,7 +29,7 @@ import mmap
 import os
 from typing import Any
 
-START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY = range(0, 80, 8)
+START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED = range(0, 88, 8)
 
 #: No task has this number.
 NONE = -1
