@@ -23,7 +23,7 @@ def resize(dispatcher: Dispatcher, size: int) -> None:
     """Have ``size`` workers: more at once, fewer as they finish their jobs."""
     dispatcher.ledger.log(f"size set to {size}")
     with dispatcher.feeding.lock:
-        dispatcher.handle(Resized(size))
+        dispatcher.handle(Resized(size, dispatcher.crew.idle()))
     dispatcher.news()
 
 

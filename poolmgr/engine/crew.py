@@ -149,6 +149,11 @@ class Crew:
         # The stock pool keeps those of a pool that has ended, and with them a descriptor each.
         self.processes.remove(handle.process)
 
+    def idle(self) -> frozenset[int]:
+        """The slots of those that have nothing to do."""
+        handles = list(self.handles.values())
+        return frozenset(handle.slot for handle in handles if handle.ready and handle.empty and handle.limit is None)
+
     def kill(self) -> None:
         """SIGKILL to all of them."""
         for handle in list(self.handles.values()):

@@ -232,10 +232,8 @@ class Dispatcher(threading.Thread):
 
     def _look(self) -> None:
         self.feeding.backlog.forget_ended()
-        handles = self.crew.handles.values()
-        idle = frozenset(handle.slot for handle in handles if handle.ready and handle.empty and handle.limit is None)
-        spent = frozenset(handle.slot for handle in handles if self.feeding.spent(handle))
-        self.handle(Looked(idle, spent, bool(self.feeding.backlog), self.feeders > 0))
+        spent = frozenset(handle.slot for handle in self.crew.handles.values() if self.feeding.spent(handle))
+        self.handle(Looked(self.crew.idle(), spent, bool(self.feeding.backlog), self.feeders > 0))
 
     # -- the scheduler's instructions
 

@@ -69,7 +69,7 @@ def _began(handle: Handle) -> float | None:
 def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
     if handle.killed_for is not None:
         state = WorkerState.DYING
-    elif handle.leaving:
+    elif handle.leaving or handle.retired:
         state = WorkerState.LEAVING
     elif task is not None:
         state = WorkerState.RUNNING

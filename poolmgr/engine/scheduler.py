@@ -78,9 +78,10 @@ class WorkerExited:
 
 @dataclass(frozen=True, slots=True)
 class Resized:
-    """The operator wants so many workers."""
+    """The operator wants so many workers; those of ``idle`` have nothing to do."""
 
     size: int
+    idle: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +197,13 @@ class Scheduler:
                 self._unready = self._killed = 0
                 if self._workers[slot] is Phase.STARTING:
                     self._workers[slot] = Phase.READY
+                self._retire(frozenset({slot}), instructions)
             case WorkerExited(slot, used, killed, waiting, now):
                 self._waiting = waiting
                 self._exited(slot, used, killed, now, instructions)
-            case Resized(size):
+            case Resized(size, idle):
                 self.size = size
+                self._retire(idle, instructions)
             case Closed():
                 self.closed = True
             case Ticked(now):
@@ -252,14 +255,20 @@ class Scheduler:
         """Have as many workers as are wanted."""
         if self.ended:
             return
-        staying = sorted(slot for slot, phase in self._workers.items() if phase in (Phase.STARTING, Phase.READY))
-        for slot in staying[self.size :]:
+        missing = self.size - self._retire(frozenset(), instructions)
+        if missing > 0 and not self._finishing():
+            self._grow(missing, instructions)
+
+    def _retire(self, idle: frozenset[int], instructions: list[Instruction]) -> int:
+        """Retire those above the size, the idle ones first: they leave at once. Returns how many there were before."""
+        staying = [slot for slot, phase in self._workers.items() if phase in (Phase.STARTING, Phase.READY)]
+        # One that starts is as good as idle, but cannot be told to leave before it is ready.
+        staying.sort(key=lambda slot: (slot in idle, self._workers[slot] is Phase.STARTING, slot))
+        for slot in sorted(staying[self.size :]):
             if self._workers[slot] is Phase.READY:
                 self._workers[slot] = Phase.RETIRED
                 instructions.append(Retire(slot))
-        missing = self.size - len(staying)
-        if missing > 0 and not self._finishing():
-            self._grow(missing, instructions)
+        return len(staying)
 
     def _finishing(self) -> bool:
         return self.closed and not self._feeding and not self._waiting

@@ -58,6 +58,21 @@ def test_resize_grows_at_once_and_shrinks_after_jobs(pool: poolmgr.Pool, tmp_pat
         pool.resize(0)
 
 
+def test_shrink_lets_an_idle_worker_leave(pool: poolmgr.Pool, tmp_path: Path) -> None:
+    """Of a busy and an idle worker the idle one leaves, whichever slot it has; a busy one that is to leave says so."""
+    job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "long"))
+    busy = started(tmp_path, 1)
+    pool.resize(1)
+    wait_until(lambda: pids(pool) == set(busy))
+    pool.resize(2)
+    other = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "other"))
+    started(tmp_path, 2)
+    pool.resize(1)
+    assert sorted(worker.state for worker in pool.snapshot().workers) == [WorkerState.LEAVING, WorkerState.RUNNING]
+    go(tmp_path)
+    assert (job.get(LONG), other.get(LONG)) == ("long", "other")
+
+
 def test_pause_starts_nothing_until_resume(pool: poolmgr.Pool) -> None:
     """A held pool takes jobs and starts none; resume starts them."""
     pool.pause()

@@ -99,6 +99,27 @@ def test_resize_fills_free_slots_and_retires_the_highest() -> None:
     assert scheduler.handle(Resized(3)) == [Keep(1), Keep(3)]
 
 
+def test_shrinking_retires_those_that_have_nothing_to_do() -> None:
+    """An idle worker leaves at once; the highest slot goes only where all are busy."""
+    scheduler = ready()
+    scheduler.handle(Resized(4))
+    scheduler.handle(WorkerReady(2))
+    scheduler.handle(WorkerReady(3))
+    assert scheduler.handle(Resized(3, frozenset({0}))) == [Retire(0)]
+    assert scheduler.handle(looked(0)) == [Leave(0)]
+    assert scheduler.handle(Resized(1, frozenset({2}))) == [Retire(2), Retire(3)]
+
+
+def test_shrinking_retires_one_that_starts_before_one_that_works() -> None:
+    """A worker that is not ready yet is waited for, and leaves in place of a busy one."""
+    scheduler = Scheduler(2)
+    scheduler.started(0)
+    scheduler.started(1)
+    scheduler.handle(WorkerReady(1))
+    assert scheduler.handle(Resized(1)) == []
+    assert scheduler.handle(WorkerReady(0)) == [Retire(0)]
+
+
 def test_worker_that_dies_after_use_is_replaced_at_once() -> None:
     """Death in a job is no failure of the start."""
     scheduler = ready()
@@ -227,9 +248,11 @@ class AnyOrder(RuleBasedStateMachine):
         slots = sorted(slot for slot, phase in self.phases.items() if phase in phases)
         return data.draw(st.sampled_from(slots)) if slots else None
 
+    def idle(self) -> frozenset[int]:
+        return frozenset(slot for slot, phase in self.phases.items() if phase == "ready" and not self.held[slot])
+
     def look(self) -> None:
-        idle = {slot for slot, phase in self.phases.items() if phase == "ready" and not self.held[slot]}
-        self.play(Looked(frozenset(idle), frozenset(self.spent), self.backlog > 0, self.feeding))
+        self.play(Looked(self.idle(), frozenset(self.spent), self.backlog > 0, self.feeding))
 
     @precondition(lambda self: not self.closed)
     @rule(count=st.integers(1, 5))
@@ -273,7 +296,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(size=st.integers(1, 4))
     def resize(self, size: int) -> None:
-        self.play(Resized(size))
+        self.play(Resized(size, self.idle()))
         self.look()
 
     @rule(feeding=st.booleans())
