@@ -13,7 +13,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
-from poolmgr.engine.ledger import Done, Ledger
+from poolmgr.engine.ledger import Done, Ledger, began_at
 from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tasks import summary
 from poolmgr.engine.wire import Buffer
@@ -124,6 +124,8 @@ class Accounts:
             error = PoolTerminated(job.id, began)
         else:
             state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call)
+        if began and isinstance(job, Job):
+            job.started = began_at(handle.cells)
         self._book(task, state, str(error), "", handle, None)
         self._settle(Outcome(job, task.position, False, error))
 

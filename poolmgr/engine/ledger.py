@@ -18,6 +18,7 @@ from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine
 from poolmgr.model.states import JobState
+from poolmgr.runtime.cells import BEGAN, Cells
 
 #: Jobs that ended well and are remembered.  More would only push the ones that need attention off the screen.
 DONE_KEPT = 200
@@ -33,6 +34,15 @@ _EPOCH = time.time() - time.monotonic()
 def epoch(monotonic_ns: int) -> float:
     """Seconds since the epoch of a moment that a worker has told."""
     return monotonic_ns / 1e9 + _EPOCH
+
+
+def began_at(cells: Cells) -> float | None:
+    """When a worker took up the task in its hands, None if it has none or is gone."""
+    try:
+        began = int(cells.view[BEGAN])
+    except ValueError:
+        return None
+    return epoch(began) if began else None
 
 
 class Done(NamedTuple):

@@ -13,11 +13,10 @@ from itertools import islice
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job, Task
-from poolmgr.engine.ledger import Done, describe, epoch
+from poolmgr.engine.ledger import Done, began_at, describe
 from poolmgr.model.brief import function_name
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
-from poolmgr.runtime.cells import BEGAN
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
@@ -57,15 +56,6 @@ def _state(dispatcher: Dispatcher) -> PoolState:
     return PoolState.HELD if dispatcher.feeding.held else PoolState.RUN
 
 
-def _began(handle: Handle) -> float | None:
-    """When the worker took up the task in its hands, None if it has none or is gone."""
-    try:
-        began = int(handle.cells.view[BEGAN])
-    except ValueError:
-        return None
-    return epoch(began) if began else None
-
-
 def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
     if handle.killed_for is not None:
         state = WorkerState.DYING
@@ -75,7 +65,7 @@ def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
         state = WorkerState.RUNNING
     else:
         state = WorkerState.IDLE if handle.ready else WorkerState.STARTING
-    since = (_began(handle) if task is not None else None) or handle.since
+    since = (began_at(handle.cells) if task is not None else None) or handle.since
     return WorkerSnapshot(
         slot=handle.slot,
         pid=handle.pid,
@@ -96,7 +86,7 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
     for handle in handles:
         task = current[handle.slot]
         if task is not None and task.job.id not in shown:
-            started = task.job.started or _began(handle) or handle.since
+            started = task.job.started or began_at(handle.cells) or handle.since
             shown[task.job.id] = describe(
                 task.job, slot=handle.slot, pid=handle.pid, started=started, state=JobState.RUNNING
             )

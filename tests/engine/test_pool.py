@@ -73,6 +73,24 @@ def test_shrink_lets_an_idle_worker_leave(pool: poolmgr.Pool, tmp_path: Path) ->
     assert (job.get(LONG), other.get(LONG)) == ("long", "other")
 
 
+@pytest.mark.parametrize("by_operator", [True, False])
+def test_job_that_died_says_how_long_it_ran(pool: poolmgr.Pool, tmp_path: Path, by_operator: bool) -> None:
+    """A job whose worker was killed is shown with the time at which it had begun."""
+    job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "long"))
+    pid = started(tmp_path, 1)[0]
+    if by_operator:
+        assert pool.kill(job.id)
+    else:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises((JobKilled, WorkerDied)):
+        job.get(LONG)
+    shown = pool.snapshot().job(job.id)
+    assert shown is not None
+    assert shown.started is not None
+    assert shown.ended is not None
+    assert shown.submitted <= shown.started <= shown.ended
+
+
 def test_pause_starts_nothing_until_resume(pool: poolmgr.Pool) -> None:
     """A held pool takes jobs and starts none; resume starts them."""
     pool.pause()

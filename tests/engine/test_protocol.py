@@ -36,7 +36,8 @@ Steps = dict[str, tuple[str, ...]]
 OUTSIDE: Steps = {"START": ("before",), "COMMIT": ("after",)}
 #: Once a batch:
 BETWEEN: Steps = dict.fromkeys(
-    ("learn", "run", "_run", "BEGAN=0", "BUSY", "ACK", "wake", "read NOTIFY", "spin", "read SENT"), ("before", "after")
+    ("learn", "run", "_run", "BEGAN=0", "BUSY", "ACK", "_is_taken", "wake", "read NOTIFY", "spin", "read SENT"),
+    ("before", "after"),
 )
 #: Once a task, between its begin and its commit:
 INSIDE: Steps = {
@@ -235,7 +236,9 @@ def test_caller_that_takes_its_own_result_is_told_of_the_death(
             assert pool.apply_async(jobs.double, (i,)).get(LONG) == 2 * i
         except WorkerDied:
             lost += 1
-    wait_until(lambda: left_tokens(stop) == 0)
+    # A worker whose caller was quicker need not ring, and one that always finds the next job does not look for it.
+    if point[0] not in ("wake", "read NOTIFY", "spin", "read SENT"):
+        wait_until(lambda: left_tokens(stop) == 0)
     assert lost == point[3]
     check_healed(pool, 1)
 

@@ -27,12 +27,22 @@ from poolmgr.engine.tasks import Batches
 from poolmgr.runtime import cells
 from tests.helpers.jobs import append
 
-CELLS = {
-    getattr(cells, name): name
-    for name in ["START", "COMMIT", "BEGAN", "BUSY", "ACK", "LIMIT", "STOP", "SENT", "TAIL", "NOTIFY"]
-}
+NAMES = ("START", "COMMIT", "BEGAN", "BUSY", "ACK", "LIMIT", "STOP", "SENT", "TAIL", "NOTIFY", "DRAINED")
+CELLS = {getattr(cells, name): name for name in NAMES}
 COLUMNS = ("began", "ended", "cpu", "value", "real", "kind", "area")
-METHODS = ("learn", "run", "_run", "_read", "_call", "_store_value", "_store_failure", "_store", "wake", "spin")
+METHODS = (
+    "learn",
+    "run",
+    "_run",
+    "_read",
+    "_call",
+    "_store_value",
+    "_store_failure",
+    "_store",
+    "wake",
+    "spin",
+    "_is_taken",
+)
 FRAMES = {wire.READY: "READY", wire.UNREADY: "UNREADY", wire.LARGE: "LARGE"}
 
 #: Results of other kinds than these do not exist on the wire.

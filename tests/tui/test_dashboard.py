@@ -250,3 +250,14 @@ async def test_no_color_and_other_themes(monkeypatch: pytest.MonkeyPatch) -> Non
             app.theme = theme
             await pilot.pause()
             assert "R▸" in screen_text(app)
+
+
+async def test_lost_job_says_first_what_became_of_its_worker() -> None:
+    """In a narrow column the signal is seen: the row names the job and the worker already."""
+    message = (
+        "job 5: worker 4121 was killed by SIGKILL while it ran pipeline.resize('key-5.png',); it was not run again"
+    )
+    app = PoolmgrApp(FakeControl(make_snapshot(jobs=[make_job(5, JobState.LOST, message=message)])))
+    async with app.run_test(size=COMPACT) as pilot:
+        await pilot.pause()
+        assert "5 L! resize               was killed by SIGKILL while it" in screen_text(app)

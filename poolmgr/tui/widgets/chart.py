@@ -35,7 +35,7 @@ class Chart(Widget):
         values = self._values[-width:] if width > 0 else ()
         top = max(values, default=0.0)
         if not values or top <= 0 or height < 1:
-            return Content.styled("no task has finished yet", "$text-muted")
+            return Content.styled("no task has finished in this time", "$text-muted")
         steps = [round(value / top * height * 8) for value in values]
         lines = []
         for line in range(height):

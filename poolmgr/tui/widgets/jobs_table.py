@@ -86,7 +86,9 @@ def _message(job: JobSnapshot, width: int) -> Cell:
     if job.tasks > 1 and not job.state.ended:
         return f"{count(job.tasks_done)}/{count(job.tasks)} tasks", "accent"
     _, style = job_mark(job.state)
-    return harmless(job.message), style if job.state.ended else ""
+    # The row names the job and the worker already: what became of them comes first in a narrow column.
+    text = job.message.removeprefix(f"job {job.id}: ").removeprefix(f"worker {job.pid} ")
+    return harmless(text), style if job.state.ended else ""
 
 
 def _either(job: JobSnapshot, width: int) -> Cell:
