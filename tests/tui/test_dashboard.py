@@ -218,16 +218,23 @@ async def test_a_hundred_thousand_jobs() -> None:
         assert "100000 Q· resize" in screen_text(app)
 
 
-async def test_maximise_and_back() -> None:
-    """m gives the screen to the pane in focus, and takes it back."""
+@pytest.mark.parametrize(("pane", "tabs"), [("Workers", 0), ("Jobs", 1), ("Log", 2)])
+async def test_maximise_and_back(pane: str, tabs: int) -> None:
+    """m gives all between head and footer to the pane in focus, and takes it back."""
     app = PoolmgrApp(FakeControl())
     async with app.run_test(size=COMPACT) as pilot:
-        await pilot.press("tab", "m")
+        await pilot.press(*["tab"] * tabs, "m")
         await pilot.pause()
-        assert "Workers" not in screen_text(app)
+        lines = screen_text(app).split("\n")
+        titles = [line for line in lines if line.startswith("─")]
+        assert [title.split()[0] for title in titles] == [f"─{pane}"]
+        assert lines.index(titles[0]) == 3
+        assert app.screen.query_one(f"#{pane.lower()}").region.bottom == COMPACT[1] - 1
+        assert "LIVE" in lines[0]
+        assert "Quit" in lines[-1]
         await pilot.press("m")
         await pilot.pause()
-        assert "Workers" in screen_text(app)
+        assert all(f"─{each}" in screen_text(app) for each in ("Workers", "Jobs", "Log"))
 
 
 async def test_the_log_is_followed() -> None:

@@ -37,6 +37,7 @@ class Dashboard(JobScreen):
     """Everything about one pool at a glance, and every act on it."""
 
     AUTO_FOCUS = "#workers"
+    ALLOW_IN_MAXIMIZED_VIEW = "PoolHeader, KeyBar"
     BINDINGS = bindings("dashboard", "job")
 
     def __init__(self) -> None:
