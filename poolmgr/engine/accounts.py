@@ -143,14 +143,15 @@ class Accounts:
 
     def abandon(self, job: AnyJob) -> None:
         """The pool has ended before the job: whatever its tasks are doing, nobody may wait for it."""
-        if job._ended is not None:
-            return
         started = job.started is not None
         error = PoolTerminated(job.id, started=started)
-        if not isinstance(job, Job):
-            job.feeding = False
-        self.ledger.end(job, JobState.KILLED if started else JobState.CANCELLED, str(error))
-        self._completion.put(lambda: job._abort(error))
+        with self.ledger.lock:
+            if job._ended is not None:
+                return
+            if not isinstance(job, Job):
+                job.feeding = False
+            self.ledger.end(job, JobState.KILLED if started else JobState.CANCELLED, str(error))
+        self._hand_over(lambda: job._abort(error))
 
     # -- one task, and the job if it was the last one
 
@@ -194,6 +195,12 @@ class Accounts:
     def _settle(self, outcome: Outcome) -> None:
         job = outcome.job
         if outcome.payload is not None or not isinstance(job, Job) or job._callback or job._error_callback:
-            self._completion.put(outcome)
+            self._hand_over(outcome)
         else:
             job._set(outcome.position, (outcome.success, outcome.value))
+
+    def _hand_over(self, item: Outcome | Callable[[], object]) -> None:
+        self._completion.put(item)
+        # Put first, then looked: either the thread that is ending settles it, or this one does.
+        if self._completion.ended:
+            self._completion.settle_rest()

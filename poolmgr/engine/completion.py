@@ -67,6 +67,8 @@ class Completion(threading.Thread):
         #: Callbacks that wait for another job, one inside the other.
         self.helping = 0
         self._stopped = False
+        #: True once the thread settles no more: who puts something later settles it by :meth:`settle_rest`.
+        self.ended = False
 
     def stop(self) -> None:
         """Settle what is there, then end."""
@@ -97,6 +99,16 @@ class Completion(threading.Thread):
         """Settle until stopped."""
         while not self._stopped:
             self._take(None)
+        self.ended = True
+        self.settle_rest()
+
+    def settle_rest(self) -> None:
+        """Settle what was put when the thread had ended or was about to: a job submitted while the pool ended, say."""
+        while True:
+            try:
+                self._take(0)
+            except queue.Empty:
+                return
 
     def _take(self, timeout: float | None) -> None:
         item = self._queue.get(timeout=timeout)

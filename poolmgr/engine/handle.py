@@ -99,6 +99,8 @@ class Handle:
         #: The LIMIT that is set, and when (CLOCK_MONOTONIC, s); None if none is.
         self.limit: int | None = None
         self.limited_at = 0.0
+        #: Whether tasks beyond the limit were taken back: it must not be raised before the worker has left its batches.
+        self.final = False
         #: START, and bytes written to it, when the dispatcher last looked, and since when they have been that.
         self.seen = (NONE, 0)
         self.seen_at = 0.0
@@ -226,7 +228,7 @@ class Handle:
     def lift_limit(self) -> None:
         """All batches have been left, so nothing is on its way that the limit kept from running."""
         self.cells.view[LIMIT] = UNLIMITED
-        self.limit = None
+        self.limit, self.final = None, False
         self.drained = self.sequence
 
     @property

@@ -16,6 +16,7 @@ from poolmgr.engine.backlog import Source
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.job import ManyTasks
 from poolmgr.engine.stream import StreamJob
+from poolmgr.errors import PoolTerminated
 
 #: Results of an ``imap`` that may be waiting or in work, when the caller names no ``buffersize``: enough that workers
 #: never wait for the caller, little enough that an endless iterable does no harm.
@@ -48,24 +49,29 @@ class Feeder(threading.Thread):
 
     def run(self) -> None:
         """Read to the end, and say so."""
+        dispatcher, job = self._dispatcher, self._job
         error: BaseException | None = None
         bulk = type(self._items) in EAGER
         try:
-            (self._feed_bulk if bulk else self._feed)(iter(self._items))
+            if not (self._feed_bulk if bulk else self._feed)(iter(self._items)):
+                error = PoolTerminated(job.id, started=job.started is not None)
         except BaseException as raised:  # user code: the iterable
             error = raised
-        dispatcher, job = self._dispatcher, self._job
         del self._items
         dispatcher.mailbox.tell(lambda: dispatcher.accounts.fed(job, error))
         dispatcher.count_feeder(-1)
+        if dispatcher.ended:
+            # It ended before it knew of this job, maybe: nobody may wait for it.
+            dispatcher.accounts.abandon(job)
 
-    def _feed(self, items: Iterator[Any]) -> None:
+    def _feed(self, items: Iterator[Any]) -> bool:
+        """Read one by one. Returns whether the iterable came to its end."""
         job, source = self._job, self._source
         while self._room():
             try:
                 x = next(items)
             except StopIteration:
-                return
+                return True
             job.read += 1
             job.tasks = max(job.tasks, job.read)
             source.items.append(x)
@@ -73,17 +79,20 @@ class Feeder(threading.Thread):
             del x
             if not source.queued:
                 self._offer()
+        return False
 
-    def _feed_bulk(self, items: Iterator[Any]) -> None:
+    def _feed_bulk(self, items: Iterator[Any]) -> bool:
+        """Read as many at a time as there is room for. Returns whether the iterable came to its end."""
         job, source = self._job, self._source
         while room := self._room():
             some = list(islice(items, room))
             if not some:
-                return
+                return True
             job.read += len(some)
             job.tasks = max(job.tasks, job.read)
             source.items.extend(some)
             self._offer()
+        return False
 
     def _offer(self) -> None:
         self._dispatcher.feeding.offer(self._source)

@@ -6,6 +6,7 @@ Thread: the dispatcher, under the feed lock, in ticks while any worker holds mor
     1 ms later, START is still below LIMIT      ->  nothing from LIMIT on was begun, nor will be: it waits for others
                 START has reached LIMIT         ->  it saw the limit and left the batch, or began before it saw it: only
                                                     the end of the batch, or a new limit, can tell
+    once something was taken back               ->  the limit stays: the worker may stand between its two looks
     the worker has left all that it was sent    ->  what is not committed was not begun; the limit is lifted
 
 The millisecond makes up for processors that let a read overtake a write.  It works while a job holds the interpreter's
@@ -55,6 +56,9 @@ class Returns:
 
     def limit(self, handle: Handle, now: float) -> None:
         """Have the worker begin nothing beyond the task it has in hand."""
+        if handle.final:
+            # It may be about to look whether it may begin what others have by now.
+            return
         handle.set_limit(max(int(handle.cells.view[START]) + 1, handle.drained), now)
         self.due = now + SETTLED
 
@@ -83,5 +87,6 @@ class Returns:
                 self._feeding.freed(handle)
             elif start < limit:
                 self._feeding.put_back(handle.take_back(limit))
+                handle.final = True
             elif self._stands(handle, now):
                 self.limit(handle, now)

@@ -22,6 +22,7 @@ from poolmgr.errors import (
     JobExited,
     JobKilled,
     JobStopped,
+    PoolClosed,
     PoolTerminated,
     RemoteError,
     WorkerDied,
@@ -481,3 +482,30 @@ def test_random_kills_lose_at_most_one_job_a_death(make_pool: MakePool, tmp_path
     assert deaths > 5
     assert lost <= deaths
     assert len(ran) >= len(waiting) - lost
+
+
+def test_jobs_submitted_while_the_pool_ends_end_too(make_pool: MakePool) -> None:
+    """Whatever was accepted ends, with its callback, however the submission and terminate() fall."""
+    pool = make_pool()
+    accepted: list[Any] = []
+    called: list[BaseException] = []
+
+    def submit() -> None:
+        with contextlib.suppress(PoolClosed):
+            while True:
+                accepted.append(pool.apply_async(jobs.sleep, (60,), error_callback=called.append))
+                accepted.append(pool.map_async(jobs.sleep, [60, 60], 1))
+                accepted.append(pool.imap(jobs.sleep, iter([60])))
+
+    threads = [threading.Thread(target=submit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(accepted) > 50)
+    pool.terminate()
+    for thread in threads:
+        thread.join(LONG)
+    assert pool.join(LONG)
+    for job in accepted:
+        with pytest.raises(PoolTerminated):
+            job.next(LONG) if hasattr(job, "next") else job.get(LONG)
+    wait_until(lambda: len(called) == sum(isinstance(job, poolmgr.Job) for job in accepted))

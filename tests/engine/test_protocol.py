@@ -273,3 +273,30 @@ def test_freeze_at_a_step_holds_up_one_task(make_pool: MakePool, tmp_path: Path,
         job.wait(LONG)
     check(ends, path, lost=0)
     check_healed(pool, 2)
+
+
+@only_fork
+@pytest.mark.parametrize("step", ["START", "read LIMIT"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
+    make_pool: MakePool, tmp_path: Path, step: str, side: str
+) -> None:
+    """A worker that stops where its next task was taken back leaves it alone, however long others had to change limits."""
+    stop = make_stop(tmp_path, (step, side, 1, 0), signal.SIGSTOP)
+    pool = make_pool(2, initializer=stop_points.install, initargs=(stop,))
+    path = str(tmp_path / "ran")
+    quick = [pool.apply_async(stop_points.work_and_set_trap, (str(tmp_path / "before"), 8 * i)) for i in range(200)]
+    assert [job.get(LONG) for job in quick] == [8 * i for i in range(200)]
+    pool.pause()
+    jobs_here = [
+        pool.apply_async(stop_points.work_and_set_trap, (path, 8 * i, "" if i else stop.tokens)) for i in range(60)
+    ]
+    pool.resume()
+    wait_until(lambda: stopped_pids(stop), what="a worker to stop behind the slow job")
+    wait_until(lambda: len(numbers_run(path)) >= 59, what="the others to be run elsewhere")
+    # Time for the owner to look at the frozen worker again and again.
+    assert pool.apply_async(jobs.sleep, (0.1,)).get(LONG) == 0.1
+    os.kill(stopped_pids(stop)[0], signal.SIGCONT)
+    assert [job.get(LONG) for job in jobs_here] == [8 * i for i in range(60)]
+    check_healed(pool, 2)
+    assert sorted(numbers_run(path)) == [8 * i for i in range(60)]
