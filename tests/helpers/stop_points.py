@@ -8,7 +8,7 @@ Installed in a worker by its pool's initializer, around what the worker has: the
     "_store"         a method of the worker's ``Batches``
     "send LARGE"     a frame to the owner; "half" sends its first half
 
-``before`` and ``after`` are sides of that step.  Which worker stops, and when: the first that comes to the step for the
+A token that is called ``only-PID`` is for the worker of that number.  ``before`` and ``after`` are sides of that step.  Which worker stops, and when: the first that comes to the step for the
 ``at``-th time of its life, or a later time, and finds a token left; it takes the token with it.
 """
 
@@ -102,7 +102,8 @@ class Trap:
         return self._passed >= stop.at and self._take_token()
 
     def _take_token(self) -> bool:
-        for token in sorted(Path(self._stop.tokens).glob("token?")):
+        folder = Path(self._stop.tokens)
+        for token in [folder / f"only-{os.getpid()}", *sorted(folder.glob("token?"))]:
             mine = token.with_suffix(f".{os.getpid()}")
             try:
                 token.rename(mine)
@@ -213,4 +214,12 @@ def work_unevenly(path: str, i: int) -> Any:
     """As ``work``; now and then a job takes so long that others are taken back from behind it."""
     if i % 40 == 7:
         time.sleep(0.02)
+    return work(path, i)
+
+
+def work_and_set_trap(path: str, i: int, tokens: str = "") -> Any:
+    """As ``work``; with ``tokens``, take long enough to have others taken back, then have this worker stop next time."""
+    if tokens:
+        time.sleep(0.05)
+        Path(tokens, f"only-{os.getpid()}").touch()
     return work(path, i)
