@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+import pytest
 from textual.app import App, ComposeResult
 
 from poolmgr.tui.widgets.virtual_table import Column, VirtualTable
@@ -105,7 +106,7 @@ async def test_what_comes_in_at_the_top_is_seen() -> None:
     app = TableApp(range(100, 200))
     async with app.run_test(size=(40, 10)) as pilot:
         app.table.focus()
-        await pilot.pause()
+        await pilot.press("j", "k")
         app.table.show(range(97, 200))
         await pilot.pause()
         assert " 97 " in screen_text(app)
@@ -115,6 +116,25 @@ async def test_what_comes_in_at_the_top_is_seen() -> None:
         lines = screen_text(app).rstrip().split("\n")
         assert " 100 " in lines[-1]
         assert app.table.cursor_row == 100
+
+
+@pytest.mark.parametrize("keys", [[], ["j", "g"]])
+async def test_cursor_that_nobody_moved_stays_at_the_top(keys: list[str]) -> None:
+    """Who only comes in, or goes to the top, sees the top: a job that ends does not carry the view away with it."""
+    app = TableApp(range(100, 200))
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.table.focus()
+        await pilot.press(*keys)
+        await pilot.pause()
+        app.table.show([*range(150, 200), 100])
+        await pilot.pause()
+        assert (app.table.cursor, app.table.cursor_row, app.table.lost) == (0, 150, 100)
+        assert " 150 " in screen_text(app).split("\n")[1]
+        app.table.show([])
+        app.table.show([7, 8])
+        assert (app.table.cursor_row, app.table.lost) == (7, 100)
+        await pilot.press("j")
+        assert (app.table.cursor_row, app.table.lost) == (8, None)
 
 
 async def test_cursor_stays_on_its_row() -> None:
@@ -158,7 +178,7 @@ async def test_cursor_rests_at_the_top_until_someone_aims() -> None:
         app.table.focus()
         await pilot.pause()
         app.table.show(range(85, 120))
-        assert app.table.cursor_row == 90
+        assert (app.table.cursor_row, app.table.lost) == (85, 90)
 
 
 async def test_one_changed_row_repaints_one_line() -> None:

@@ -55,9 +55,9 @@ class Column(Generic[Row]):
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     """Rows of a sequence under a cursor that stays on its row, not on its place.
 
-    Until the table is first focused or moved in, the cursor rests at the first row. From then on it is bound to a
+    Until somebody moves it, and after a move to the top, the cursor rests at the first row. Otherwise it is bound to a
     row's key: when the row moves, the list scrolls so that the row stays where it is seen. When the row leaves the
-    list, the cursor stays at its place, and ``lost`` says whose place it was, until the next move.
+    cursor's place, as it may in a table with focus, ``lost`` says whose place it was, until the next move.
     """
 
     BINDINGS = bindings("list")
@@ -94,6 +94,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.lost: Hashable | None = None
         self._cursor = 0
         self._bound: Hashable | None = None
+        #: Whether the cursor stays at the top whatever is there: until somebody moves it to a row.
+        self._resting = True
         self._widths: list[tuple[Column[Row], int]] = []
         self._widths_for = -1
         #: What each visible line shows now, so that a new frame repaints only what differs.
@@ -139,6 +141,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         last = max(0, len(self.rows) - 1)
         if self._bound is None:
             self._cursor = min(before, last)
+        elif self._resting:
+            self._rest()
         else:
             found = self._find(self._bound, before)
             if found is None:
@@ -154,6 +158,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self._scroll_rows(top + self._cursor - before if top else self._cursor - self._page + 1)
             self.post_message(self.CursorMoved(self))
 
+    def _rest(self) -> None:
+        row = self.cursor_row
+        if row is None or self.key_of(row) != self._bound:
+            self.lost = self._bound if self.lost is None else self.lost
+            self._bound = self._bound if row is None else self.key_of(row)
+
     def _find(self, key: Hashable, near: int) -> int | None:
         rows = self.rows
         for step in range(min(REACH, len(rows) + 1)):
@@ -165,6 +175,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def _move_to(self, place: int) -> None:
         place = max(0, min(place, len(self.rows) - 1))
         self._cursor = place
+        self._resting = False
         self.bind_here()
         top = self.scroll_offset.y
         if place < top:
@@ -207,8 +218,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._move_to(self._cursor - max(1, self._page // 2))
 
     def action_cursor_top(self) -> None:
-        """To the first row."""
+        """To the top, and stay there."""
         self._move_to(0)
+        self._resting = True
 
     def action_cursor_bottom(self) -> None:
         """To the last row."""
@@ -220,7 +232,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self.post_message(self.Opened(self))
 
     def on_focus(self) -> None:
-        """Who comes here aims at something: from now on the cursor stays on its row."""
+        """Who comes here aims at something: from now on the table knows if it is no longer there."""
         if self._bound is None:
             self.bind_here()
         self._repaint_changed()
