@@ -281,7 +281,7 @@ def test_freeze_at_a_step_holds_up_one_task(make_pool: MakePool, tmp_path: Path,
 def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
     make_pool: MakePool, tmp_path: Path, step: str, side: str
 ) -> None:
-    """A worker that stops where its next task was taken back leaves it alone, however long others had to change limits."""
+    """A worker that stops where its next task was taken back leaves it alone, however long the owner looked at it."""
     stop = make_stop(tmp_path, (step, side, 1, 0), signal.SIGSTOP)
     pool = make_pool(2, initializer=stop_points.install, initargs=(stop,))
     path = str(tmp_path / "ran")

@@ -8,8 +8,9 @@ Installed in a worker by its pool's initializer, around what the worker has: the
     "_store"         a method of the worker's ``Batches``
     "send LARGE"     a frame to the owner; "half" sends its first half
 
-A token that is called ``only-PID`` is for the worker of that number.  ``before`` and ``after`` are sides of that step.  Which worker stops, and when: the first that comes to the step for the
-``at``-th time of its life, or a later time, and finds a token left; it takes the token with it.
+``before`` and ``after`` are sides of that step.  Which worker stops, and when: the first that comes to the step for the
+``at``-th time of its life, or a later time, and finds a token left; it takes the token with it.  A token that is called
+``only-PID`` is for the worker of that number.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ def work_unevenly(path: str, i: int) -> Any:
 
 
 def work_and_set_trap(path: str, i: int, tokens: str = "") -> Any:
-    """As ``work``; with ``tokens``, take long enough to have others taken back, then have this worker stop next time."""
+    """As ``work``; with ``tokens``, take so long that others are taken back, and have this worker stop next time."""
     if tokens:
         time.sleep(0.05)
         Path(tokens, f"only-{os.getpid()}").touch()
