@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import psutil
 import pytest
 
 from tests.helpers.terminal import Terminal, terminal
-from tests.helpers.wait import wait_until
+from tests.helpers.wait import DEADLINE, wait_until
 
 
-def assert_nobody_left(processes: list[psutil.Process]) -> None:
+def assert_nobody_left(processes: list[psutil.Process], deadline: float = DEADLINE) -> None:
     """All of them end."""
     wait_until(
         lambda: not [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE],
+        deadline,
         what="the workers and helpers are gone",
     )
 
@@ -99,3 +101,22 @@ def test_module_of_this_folder_can_be_submitted(tmp_path: Path) -> None:
         screen.wait_for("fortytwo")
         screen.type("q")
         assert screen.wait() == 0
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_killed_command_leaves_nobody(method: str, tmp_path: Path) -> None:
+    """kill -9 under load, while a job holds its interpreter in one call of C: 2 s later nobody of it is there."""
+    with terminal("demo", "--workers", "2", "--for", "600", "--start-method", method, cwd=tmp_path) as screen:
+        screen.wait_for("_file")
+        screen.type("a")
+        screen.wait_for("to the arguments")
+        screen.type("builtins:pow\r")
+        screen.wait_for("Enter submits")
+        # Minutes in one multiplication, which no signal handler and no other thread interrupts.
+        screen.type("3, 1000000000\r")
+        wait_until(lambda: re.search(r"^w\d .* R▸ .* pow ", screen.read(), re.MULTILINE), what="the job runs")
+        members = screen.family()
+        assert len(members) >= 3
+        screen.process.kill()
+        screen.process.wait()
+        assert_nobody_left(members, deadline=2.0)
