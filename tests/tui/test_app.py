@@ -132,7 +132,7 @@ async def test_quit_dialog_gives_the_choice(keys: list[str], choice: QuitChoice)
         await pilot.pause()
         text = screen_text(app)
         assert "1 job runs, 1 waits." in text
-        assert "Terminate now: 1 lost, 1 cancelled." in text
+        assert "Terminate now: 1 killed, 1 cancelled." in text
         control.change(counts=Counts(submitted=9, running=3, queued=5, done=1), time=NOW + 1)
         app.pull()
         await pilot.pause()

@@ -91,7 +91,7 @@ class JobScreen(Screen[None]):
         return (
             f"Kill job {target.id}?",
             f"{victim} with its child processes, and a new one takes its place.\n"
-            f"1 job is lost: {loss}. What it has done so far stands.",
+            f"1 job ends with it: {loss}. What it has done so far stands.",
         )
 
     def action_retry_job(self) -> None:

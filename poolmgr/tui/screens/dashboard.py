@@ -229,7 +229,7 @@ class Dashboard(JobScreen):
         """Ask, then end all workers now."""
         self._ask(
             "Terminate the pool?",
-            "All workers end now: {running} lost, {queued} cancelled. There is no way back.",
+            "All workers end now: {running} killed, {queued} cancelled. There is no way back.",
             Terminate(),
             yes="Terminate",
             no="Go on",

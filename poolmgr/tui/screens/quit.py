@@ -43,7 +43,7 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
         f"{count(queued)} {'waits' if queued == 1 else 'wait'}.\n\n"
         f"Drain: take no more, finish {plural(running + queued, 'job')}, then end{about}.\n"
         f"Leave: the pool goes on without the screen in this terminal.\n"
-        f"Terminate now: {count(running)} lost, {count(queued)} cancelled."
+        f"Terminate now: {count(running)} killed, {count(queued)} cancelled."
     )
 
 
