@@ -144,6 +144,8 @@ class Handle:
         try:
             with startable_stderr():
                 self.process.start()
+            # Before anybody sees the handle: a signal to process 0 would reach the owner's whole group.
+            self.pid = self.process.pid or 0
         except BaseException:
             self.close()
             raise
@@ -166,7 +168,6 @@ class Handle:
 
         A pidfd says so whatever the job has forked; the sentinel is a pipe, which a job's own children keep open.
         """
-        self.pid = self.process.pid or 0
         try:
             self._pidfd = own(os.pidfd_open(self.pid))
         except (AttributeError, OSError):

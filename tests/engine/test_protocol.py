@@ -6,6 +6,7 @@ committed and no other, and the pool heals.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -300,3 +301,20 @@ def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
     assert [job.get(LONG) for job in jobs_here] == [8 * i for i in range(60)]
     check_healed(pool, 2)
     assert sorted(numbers_run(path)) == [8 * i for i in range(60)]
+
+
+@only_fork
+def test_no_picture_shows_a_worker_without_its_process(make_pool: MakePool) -> None:
+    """A worker is never shown as process 0, not while it is being started: a signal there would reach everybody."""
+    pool = make_pool(2)
+    seen: set[int] = set()
+    killed = 0
+    # Without a pause between two looks: a worker is without its process for a moment only.
+    while killed < 15:
+        for worker in pool.snapshot().workers:
+            seen.add(worker.pid)
+            if worker.pid and worker.state == "idle":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
+                    killed += 1
+    assert 0 not in seen
