@@ -6,7 +6,6 @@ committed and no other, and the pool heals.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections import Counter
@@ -19,6 +18,7 @@ import pytest
 
 import poolmgr
 from poolmgr.engine import returns
+from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job
 from poolmgr.errors import WorkerDied
 from tests.engine.conftest import MakePool
@@ -304,17 +304,18 @@ def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
 
 
 @only_fork
-def test_no_picture_shows_a_worker_without_its_process(make_pool: MakePool) -> None:
+def test_no_picture_shows_a_worker_without_its_process(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker is never shown as process 0, not while it is being started: a signal there would reach everybody."""
     pool = make_pool(2)
-    seen: set[int] = set()
-    killed = 0
-    # Without a pause between two looks: a worker is without its process for a moment only.
-    while killed < 15:
-        for worker in pool.snapshot().workers:
-            seen.add(worker.pid)
-            if worker.pid and worker.state == "idle":
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGKILL)
-                    killed += 1
+    seen: list[int] = []
+    watch = Handle.watch
+
+    def look_and_watch(handle: Handle) -> int:
+        seen.extend(worker.pid for worker in pool.snapshot().workers)
+        return watch(handle)
+
+    monkeypatch.setattr(Handle, "watch", look_and_watch)
+    os.kill(pool.snapshot().workers[0].pid, signal.SIGKILL)
+    wait_until(lambda: len(seen) == 2, what="a new worker to be started")
     assert 0 not in seen
+    check_healed(pool, 2)
