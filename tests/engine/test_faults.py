@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import poolmgr
+from poolmgr.engine.job import Job
 from poolmgr.errors import (
     JobCancelled,
     JobExited,
@@ -462,15 +463,18 @@ def test_random_kills_lose_at_most_one_job_a_death(make_pool: MakePool, tmp_path
     """Under kills at random moments every job ends once, none runs twice, and each death costs one at the most."""
     pool = make_pool(3)
     path = tmp_path / "ran"
-    waiting = [pool.apply_async(jobs.append, (str(path), str(i))) for i in range(1500)]
+    waiting: list[Job] = []
     deaths = 0
-    while not waiting[-1].ready():
+    # On a loaded machine a round may be over before a worker is seen at work: then there is another one.
+    while deaths < 12:
+        numbers = range(len(waiting), len(waiting) + 120)
+        waiting += [pool.apply_async(jobs.append, (str(path), str(i))) for i in numbers]
         workers = [worker for worker in pool.snapshot().workers if worker.state == "running"]
         if workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(workers[deaths % len(workers)].pid, signal.SIGKILL)
             deaths += 1
-        waiting[min(len(waiting) - 1, deaths * 60)].wait(LONG)
+        waiting[-60].wait(LONG)
     lost = 0
     for i, job in enumerate(waiting):
         try:
@@ -479,7 +483,6 @@ def test_random_kills_lose_at_most_one_job_a_death(make_pool: MakePool, tmp_path
             lost += 1
     ran = path.read_text().splitlines()
     assert len(ran) == len(set(ran)), "a job ran twice"
-    assert deaths > 5
     assert lost <= deaths
     assert len(ran) >= len(waiting) - lost
 
