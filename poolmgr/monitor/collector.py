@@ -156,7 +156,8 @@ class Collector:
         samples = self._sampler.sample([worker.pid for worker in snapshot.workers])
         self._histories.feed(now, snapshot, samples, self._cost())
         rate = self._rate.feed(now, snapshot.counts.tasks_done)
-        expected = self._expected
+        # A pool that was closed gets none of those that were still to come.
+        expected = self._expected if snapshot.state in (PoolState.RUN, PoolState.HELD) else None
         coming = max(0, (expected or 0) - snapshot.counts.submitted)
         self._latest = dataclasses.replace(
             snapshot,

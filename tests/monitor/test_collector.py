@@ -180,6 +180,19 @@ def test_jobs_still_to_come_are_in_the_picture() -> None:
         assert collector.latest().whole == fake.picture.counts.submitted
 
 
+@pytest.mark.parametrize("state", [PoolState.CLOSE, PoolState.TERMINATE, PoolState.ENDED])
+def test_closed_pool_expects_no_more(state: PoolState) -> None:
+    """Once a pool takes no more jobs, those that were still to come are not waited for."""
+    fake = FakePool()
+    with started(Collector(fake, interval=60.0)) as collector:
+        collector.expect(100)
+        wait_until(lambda: collector.latest().expected == 100)
+        fake.picture = replace(full_snapshot(time=2000.0), state=state)
+        collector.request_frame()
+        wait_until(lambda: collector.latest().time == 2000.0)
+        assert collector.latest().expected is None
+
+
 def test_stopped_worker_is_frozen_until_it_goes_on(tmp_path: os.PathLike[str]) -> None:
     """SIGSTOP to a worker shows as frozen, with its job; after SIGCONT it runs as before."""
     flag = os.path.join(tmp_path, "flag")
