@@ -25,7 +25,7 @@ import rounds
 def child(request: dict[str, Any]) -> None:
     """Measure one case of one engine, here."""
     case = cases.CASES[request["case"]]
-    engine = peers.ENGINES[request["engine"]][0]
+    engine = peers.load(request["engine"])
     setting = cases.Setting(request["workers"], request["method"], request["jobs"] or case.jobs)
     rounds.answer(case.measure(lambda workers: engine(workers, setting.method), setting))
 

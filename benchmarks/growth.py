@@ -87,7 +87,7 @@ GROWTHS = {
 
 def child(request: dict[str, Any]) -> None:
     """Measure one point, here."""
-    engine = peers.ENGINES[request["engine"]][0]
+    engine = peers.load(request["engine"])
     growth = GROWTHS[request["case"]]
     rounds.answer(growth.measure(lambda number: engine(number, request["method"]), request["at"]))
 

@@ -6,6 +6,7 @@ workers, a start method where it can be chosen, and the chunk size where the cas
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import multiprocessing
 import os
@@ -76,6 +77,10 @@ class PoolLike:
         """Submit one job whose result is called back; the handle is returned, for the caller to keep."""
         return self.pool.apply_async(fn, (x,), callback=callback)
 
+    def keep(self, fn: Any, x: Any) -> Any:
+        """Submit one job; what a caller keeps of it is returned."""
+        return self.pool.apply_async(fn, (x,))
+
     def map(self, fn: Any, items: Sequence[Any]) -> list[Any]:
         """All results, in order; chunks as the engine likes them."""
         return list(self.pool.map(fn, items))
@@ -135,15 +140,15 @@ class Executor:
     def _open(self, workers: int, method: str) -> Any:
         return futures.ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method))
 
-    def _submit(self, fn: Any, x: Any) -> Any:
+    def keep(self, fn: Any, x: Any) -> Any:
         return self.pool.submit(fn, x)
 
     def submit(self, fn: Any, x: Any) -> Get:
-        get: Get = self._submit(fn, x).result
+        get: Get = self.keep(fn, x).result
         return get
 
     def submit_with_callback(self, fn: Any, x: Any, callback: Callable[[Any], object]) -> Any:
-        future = self._submit(fn, x)
+        future = self.keep(fn, x)
         future.add_done_callback(lambda done: callback(done.result()))
         return future
 
@@ -152,7 +157,7 @@ class Executor:
         return list(self.pool.map(fn, items, chunksize=-(-len(items) // (4 * self.workers))))
 
     def stream(self, fn: Any, items: Iterable[Any]) -> Iterable[Any]:
-        return (done.result() for done in futures.as_completed([self._submit(fn, x) for x in items]))
+        return (done.result() for done in futures.as_completed([self.keep(fn, x) for x in items]))
 
     def close(self) -> None:
         self.pool.shutdown(wait=True, cancel_futures=True)
@@ -187,7 +192,7 @@ class Pebble(Executor):
 
         return ProcessPool(workers, context=multiprocessing.get_context(method))
 
-    def _submit(self, fn: Any, x: Any) -> Any:
+    def keep(self, fn: Any, x: Any) -> Any:
         return self.pool.schedule(fn, args=(x,))
 
     def map(self, fn: Any, items: Sequence[Any]) -> list[Any]:
@@ -227,17 +232,17 @@ class Joblib:
 
 OURS = "poolmgr"
 STOCK = "stock"
-#: The engines by name, with the module that each needs.
+#: The engines by name, with what each needs: the module and the name in it.
 ENGINES: dict[str, tuple[type[Any], str]] = {
-    OURS: (Ours, "poolmgr"),
-    STOCK: (PoolLike, "multiprocessing"),
-    "futures": (Executor, "concurrent.futures"),
-    "loky": (Loky, "loky"),
-    "joblib": (Joblib, "joblib"),
-    "pebble": (Pebble, "pebble"),
-    "mpire": (Mpire, "mpire"),
-    "billiard": (Billiard, "billiard"),
-    "poolmgr-executor": (OurExecutor, "poolmgr"),
+    OURS: (Ours, "poolmgr:Pool"),
+    STOCK: (PoolLike, "multiprocessing.pool:Pool"),
+    "futures": (Executor, "concurrent.futures.process:ProcessPoolExecutor"),
+    "loky": (Loky, "loky:ProcessPoolExecutor"),
+    "joblib": (Joblib, "joblib:Parallel"),
+    "pebble": (Pebble, "pebble:ProcessPool"),
+    "mpire": (Mpire, "mpire:WorkerPool"),
+    "billiard": (Billiard, "billiard.pool:Pool"),
+    "poolmgr-executor": (OurExecutor, "poolmgr:PoolExecutor"),
 }
 #: Those that are compared unless told otherwise.
 DEFAULT = tuple(name for name in ENGINES if name != "poolmgr-executor")
@@ -245,9 +250,17 @@ DEFAULT = tuple(name for name in ENGINES if name != "poolmgr-executor")
 
 def installed(names: Iterable[str] = DEFAULT) -> list[str]:
     """Those of the engines that can be imported here."""
-    return [name for name in names if importlib.util.find_spec(ENGINES[name][1]) is not None]
+    return [name for name in names if importlib.util.find_spec(ENGINES[name][1].partition(".")[0].partition(":")[0])]
+
+
+def load(name: str) -> type[Any]:
+    """The engine by this name, with all that it needs imported, as a program's first lines do it."""
+    engine, needs = ENGINES[name]
+    module, _, attribute = needs.partition(":")
+    getattr(importlib.import_module(module), attribute)
+    return engine
 
 
 def is_ours(name: str) -> bool:
     """Whether it is poolmgr in one of its forms."""
-    return ENGINES[name][1] == "poolmgr"
+    return ENGINES[name][1].startswith("poolmgr:")
