@@ -51,6 +51,11 @@ class Channel:
         """True while something waits for the worker to read."""
         return bool(self._outgoing)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the worker to read."""
+        return sum(map(len, self._outgoing))
+
     def send(self, parts: list[Buffer]) -> None:
         """Send ``parts`` as far as the worker takes them now; :meth:`flush` sends the rest."""
         if len(parts) == 1 and not self._outgoing:

@@ -25,6 +25,10 @@ TICK = 0.005
 #: Seconds for which a worker may stop reading a large argument before it is offered to others: it may be swapped out,
 #: or stopped.
 STUCK = 0.25
+#: The same for each byte that is on its way: a worker makes room for all of it before it reads, which took 2.5 s for
+#: 1 GB on busy cores.  Less, and an argument would be taken back and sent again for ever; more, and a stopped worker
+#: keeps it longer.
+STUCK_EACH = 1e-8
 #: Seconds after which a limit is certainly seen by a worker that goes on.
 SETTLED = 0.001
 
@@ -73,7 +77,8 @@ class Returns:
             handle.seen, handle.seen_at = state, now
             return False
         # A large argument is on its way as long as the worker reads; to send it to another costs as much again.
-        return now - handle.seen_at >= (STUCK if handle.channel.sending else TICK * 0.8)
+        unsent = handle.channel.unsent
+        return now - handle.seen_at >= (STUCK + unsent * STUCK_EACH if unsent else TICK * 0.8)
 
     def _limited(self, handle: Handle, now: float) -> None:
         if now - handle.limited_at < SETTLED:

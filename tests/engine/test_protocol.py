@@ -319,3 +319,14 @@ def test_no_picture_shows_a_worker_without_its_process(make_pool: MakePool, monk
     wait_until(lambda: len(seen) == 2, what="a new worker to be started")
     assert 0 not in seen
     check_healed(pool, 2)
+
+
+def test_large_argument_is_sent_once(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that makes room for a large argument, and does not read meanwhile, is given the time for it."""
+    monkeypatch.setattr(returns, "STUCK", 0.0)
+    pool = make_pool(1)
+    assert pool.apply(jobs.length, (b"x",)) == 1
+    handle = pool._dispatcher.crew.handles[0]
+    sent = handle.sent
+    assert pool.apply_async(jobs.length, (bytes(150_000_000),)).get(LONG) == 150_000_000
+    assert handle.sent == sent + 1
