@@ -25,11 +25,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from poolmgr.engine import errand
 from poolmgr.engine.future import PoolFuture
-from poolmgr.engine.handle import cpu_count
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import PoolClosed
 from poolmgr.model.brief import function_name
 from poolmgr.model.states import PoolState, WorkerState
+from poolmgr.runtime.cpus import cpu_count
 
 P = ParamSpec("P")
 T = TypeVar("T")

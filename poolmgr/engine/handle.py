@@ -32,6 +32,7 @@ from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, U
 from poolmgr.runtime.inherit import disown, own
 from poolmgr.runtime.lifeline import guard
 from poolmgr.runtime.output import OutputPipe
+from poolmgr.runtime.signals import held_back
 from poolmgr.runtime.stderr import startable_stderr
 from poolmgr.runtime.tree import descendants, kill_group
 
@@ -113,6 +114,7 @@ class Handle:
         self._make(spec, bell)
 
     def _make(self, spec: Spec, bell: int) -> None:
+        self._forks = spec.forks
         self.cells = Cells(inherit=spec.forks)
         ours, theirs = socket.socketpair()
         self.output = (OutputPipe("out"), OutputPipe("err")) if spec.capture_output else ()
@@ -142,10 +144,10 @@ class Handle:
     def start(self) -> None:
         """Start the process; what cannot be started leaves nothing open."""
         try:
-            with startable_stderr():
+            with startable_stderr(), held_back(self._forks):
                 self.process.start()
             # Before anybody sees the handle: a signal to process 0 would reach the owner's whole group.
-            self.pid = self.process.pid or 0
+            self.pid = getattr(self.process, "pid", None) or 0
         except BaseException:
             self.close()
             raise
@@ -387,9 +389,3 @@ class Handle:
         if self.leading.acquire(blocking=False):
             disown(self.leader_bell)
             self.cells.close()
-
-
-def cpu_count() -> int:
-    """Cores that this process may use, as the stock pool counts them from Python 3.13 on."""
-    counted = getattr(os, "processcpu_count", None)
-    return int((counted() if counted is not None else len(os.sched_getaffinity(0))) or 1)

@@ -20,12 +20,13 @@ from poolmgr.engine import acts, picture
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
-from poolmgr.engine.handle import Spec, cpu_count
+from poolmgr.engine.handle import Spec
 from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
 from poolmgr.engine.job import AnyJob, Job, ManyTasks, MapJob
 from poolmgr.engine.stream import StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.runtime.cpus import cpu_count
 
 #: Numbers for pools that were given no name.
 _numbers = count(1)
@@ -322,8 +323,7 @@ class Pool(pool.Pool):
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
         submitted = self._dispatcher.next_id() - 1
-        method = str(self._ctx.get_start_method())
-        return picture.take(self._dispatcher, self.name, method, self._started, submitted)
+        return picture.take(self._dispatcher, self.name, str(self._ctx.get_start_method()), self._started, submitted)
 
     def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
         """Add a line to the pool's log. Any thread may."""
@@ -335,7 +335,7 @@ class Pool(pool.Pool):
         A thread of the pool calls it: it must not block. Returns what ends the subscription.
         """
         dispatcher = self._dispatcher
-        dispatcher.listeners = (*dispatcher.listeners, listener)
+        dispatcher.listeners += (listener,)
 
         def unsubscribe() -> None:
             dispatcher.listeners = tuple(other for other in dispatcher.listeners if other is not listener)

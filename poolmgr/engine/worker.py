@@ -23,6 +23,7 @@ from poolmgr.engine.tasks import Batches
 from poolmgr.runtime.cells import START, Cells
 from poolmgr.runtime.lifeline import Lifeline
 from poolmgr.runtime.output import redirect
+from poolmgr.runtime.signals import take_again
 
 #: Signals whose Python handlers a worker must not inherit: the owner's (Textual's, asyncio's) would act on the owner's
 #: behalf.  Others stay as the owner set them, as in the stock pool.
@@ -73,6 +74,8 @@ def main(setup: Setup) -> None:
     batches = Batches(setup.channel.fd, bells, setup.cells, setup.wrap_exception, printed)
     os.register_at_fork(after_in_child=batches.forked)
     signal.signal(signal.SIGINT, batches.interrupted)
+    # The owner blocked them while it forked: one that came before now would have met the owner's handler.
+    take_again()
     # A socket without its owner is the end, told in one way or the other; there is nobody to tell of it.
     with contextlib.suppress(ConnectionError):
         if _initialize(batches, setup.initializer, setup.initargs):
@@ -87,7 +90,6 @@ def _clean_signals() -> None:
         # SIGTERM is how a pool ends its workers: one that the owner ignores must not be ignored here.
         if callable(signal.getsignal(number)) or number == signal.SIGTERM:
             signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT])
 
 
 def _initialize(batches: Batches, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> bool:

@@ -390,3 +390,21 @@ def test_idle_pool_uses_no_cpu_time(pool: poolmgr.Pool) -> None:
 
     quiet = wait_until(lambda: (before := switches()) == switches() and before)
     assert switches() - quiet <= 1
+
+
+def test_owners_signal_handlers_do_not_act_in_a_worker_that_is_just_forked(tmp_path: Path) -> None:
+    """SIGTERM to a worker at its first breath ends it, though the owner has a handler that would not."""
+    seen = tmp_path / "seen"
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.write_text(str(os.getpid())))
+    try:
+        context = multiprocessing.get_context("fork")
+        for _ in range(10):
+            pool = poolmgr.Pool(4, context=context)
+            for process in list(pool._pool):
+                process.terminate()
+            assert works(pool)
+            pool.terminate()
+            assert pool.join(LONG)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not seen.exists(), "the owner's handler ran in a worker"
