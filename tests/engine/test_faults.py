@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -11,9 +12,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import poolmgr
@@ -512,3 +515,24 @@ def test_jobs_submitted_while_the_pool_ends_end_too(make_pool: MakePool) -> None
         with pytest.raises(PoolTerminated):
             job.next(LONG) if hasattr(job, "next") else job.get(LONG)
     wait_until(lambda: len(called) == sum(isinstance(job, poolmgr.Job) for job in accepted))
+
+
+def test_pool_that_cannot_be_opened_ends_those_that_were_started(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that a SIGTERM does not reach are ended all the same when the system has no room for the last one."""
+    start = BaseProcess.start
+    begun: list[BaseProcess] = []
+
+    def start_two(process: BaseProcess) -> None:
+        if len(begun) == 2:
+            wait_until(lambda: len(list(tmp_path.iterdir())) == 2, what="the first two ignore SIGTERM")
+            raise OSError(errno.EAGAIN, "no room")
+        start(process)
+        begun.append(process)
+
+    monkeypatch.setattr(BaseProcess, "start", start_two)
+    with pytest.raises(OSError, match="no room"):
+        poolmgr.Pool(3, jobs.ignore_sigterm, (str(tmp_path),), context=multiprocessing.get_context(method))
+    assert len(begun) == 2
+    assert not any(psutil.pid_exists(int(path.name)) for path in tmp_path.iterdir())

@@ -79,6 +79,12 @@ def mark_and_spin_in_c(folder: str) -> int:
     return sum(range(10**12))
 
 
+def ignore_sigterm(folder: str) -> None:
+    """Be a process that SIGTERM does not end, and tell so by a file named like its pid."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(folder, str(os.getpid())).write_text("")
+
+
 def append(path: str, text: str) -> str:
     """Add a line to a file in one write, so that a test sees what ran and how often."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
