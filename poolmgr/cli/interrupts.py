@@ -6,6 +6,7 @@ handler may run while the main thread holds any.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -58,7 +59,7 @@ class Interrupts:
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._before: dict[int, Any] = {}
-        #: The first signal that came.  Written by the main thread; read by whoever waits.
+        #: The first signal that came.  Written by the main thread, or by a wait for a terminal's end; read by all.
         self.signum: int | None = None
 
     def __enter__(self) -> Self:
@@ -91,16 +92,28 @@ class Interrupts:
             # The pipe is full of wake-ups: one more changes nothing.
             pass
 
-    def wait(self, seconds: float | None) -> int | None:
+    def wait(self, seconds: float | None, terminal: int | None = None) -> int | None:
         """Wait for a signal, a :meth:`notify` or the end of the time. One thread at a time.
+
+        Args:
+            seconds: The time, None for ever.
+            terminal: A descriptor whose hang-up counts as SIGHUP: the kernel sends that only to the session that the
+                terminal controls.
 
         Returns:
             The first signal that came since this was entered, or None.
         """
         if self.signum is None:
-            ready, _, _ = select.select([self._reader], [], [], seconds)
-            if ready:
-                os.read(self._reader, 4096)
+            poll = select.poll()
+            poll.register(self._reader, select.POLLIN)
+            if terminal is not None:
+                # No event is asked for: a hang-up is told in any case.
+                poll.register(terminal, 0)
+            for fd, _ in poll.poll(None if seconds is None else math.ceil(seconds * 1000)):
+                if fd == self._reader:
+                    os.read(fd, 4096)
+                elif self.signum is None:
+                    self.signum = signal.SIGHUP
         return self.signum
 
     def check(self, counts: Counts | None = None) -> None:
@@ -110,21 +123,22 @@ class Interrupts:
 
 
 class InterruptWatch:
-    """Calls ``act`` from a thread of its own if a signal comes before :meth:`close`.
+    """Calls ``act`` from a thread of its own if a signal comes, or the terminal hangs up, before :meth:`close`.
 
     For the time when the main thread belongs to the screen, which waits for keys and timers of its own.
     """
 
-    def __init__(self, interrupts: Interrupts, act: Any) -> None:
+    def __init__(self, interrupts: Interrupts, act: Any, terminal: int | None = None) -> None:
         self._interrupts = interrupts
         self._act = act
+        self._terminal = terminal
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="poolmgr-interrupts", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            if self._interrupts.wait(None) is not None:
+            if self._interrupts.wait(None, terminal=self._terminal) is not None:
                 self._act()
                 return
 

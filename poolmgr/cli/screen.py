@@ -76,7 +76,7 @@ def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = 
     from poolmgr.tui.quit_choice import QuitChoice
 
     app = PoolmgrApp(session.control)
-    guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE))
+    guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE), sys.stdin.fileno())
     try:
         choice = app.run()
     finally:

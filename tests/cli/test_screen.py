@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.commands import PATIENCE
 from tests.helpers.terminal import Terminal, terminal
 from tests.helpers.wait import DEADLINE, wait_until
 
@@ -87,6 +88,16 @@ def test_signal_restores_the_terminal(signum: signal.Signals, tmp_path: Path) ->
         assert screen.restored
         assert b"Traceback" not in screen.written
         assert b"jobs had ended, the others were dropped" in screen.written
+        assert_nobody_left(members)
+
+
+def test_terminal_that_goes_ends_it(tmp_path: Path) -> None:
+    """A terminal that hangs up without a signal, as one that controls no session does, ends the pool in order."""
+    with terminal("demo", "--workers", "2", cwd=tmp_path) as screen:
+        screen.wait_for("_file")
+        members = screen.family()
+        screen.hang_up()
+        assert screen.process.wait(PATIENCE) == 128 + signal.SIGHUP
         assert_nobody_left(members)
 
 

@@ -94,12 +94,18 @@ class Terminal:
             for other in (b"h", b"l")
         )
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as a window that is closed does."""
+        os.close(self.owner)
+        self.owner = -1
+
     def close(self) -> None:
         """End the command if it still runs, and give the terminal back."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        os.close(self.owner)
+        if self.owner >= 0:
+            os.close(self.owner)
         os.close(self._tty)
 
 
