@@ -83,7 +83,8 @@ class Crew:
         """End the workers of a pool that could not be opened."""
         for handle in self.handles.values():
             if handle.process.exitcode is None:
-                # Not SIGTERM: Python forgets a signal that comes to a process while it is being forked.
+                handle.process.terminate()
+                # SIGTERM is not enough: Python forgets a signal that comes to a process while it is being forked.
                 handle.kill()
         for handle in self.handles.values():
             handle.process.join()

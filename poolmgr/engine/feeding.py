@@ -20,6 +20,7 @@ from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.scheduler import batch_size
 from poolmgr.runtime.cells import SLOTS
+from poolmgr.runtime.signals import interruptible
 
 
 class Feeding:
@@ -68,6 +69,8 @@ class Feeding:
         if not self.idle:
             # Everybody is busy; whoever finishes wakes the dispatcher.
             return False
+        if interruptible():
+            return True
         if not self.lock.acquire(blocking=False):
             return True
         try:

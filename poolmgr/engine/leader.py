@@ -5,6 +5,8 @@ moment before it sleeps, as long as that pays: two sleeping cores cost 80 us a r
 
     NOTIFY=NOBODY, look at COMMIT for SPIN ns . NOTIFY=LEADER, look once more . sleep on the worker's bell . drain
     whatever happens: NOTIFY=DISPATCHER again, and the dispatcher is rung if anything is left to do
+
+The main thread never leads, nor feeds: see ``runtime/signals.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 from poolmgr.runtime.cells import COMMIT, DISPATCHER, LEADER, NOBODY, NOTIFY
+from poolmgr.runtime.signals import interruptible
 
 if TYPE_CHECKING:
     from poolmgr.engine.drain import Drain
@@ -44,7 +47,7 @@ def lead(
         True if the job is settled or ``timeout`` seconds are over; False if it is to be waited for in another way.
     """
     handle, sequence = sent
-    if not handle.leading.acquire(blocking=False):
+    if interruptible() or not handle.leading.acquire(blocking=False):
         return False
     try:
         return follow(handle, sequence, job, timeout, drain)

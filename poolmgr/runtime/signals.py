@@ -1,9 +1,10 @@
-"""Signals around a fork: what reaches a new worker must not meet its owner's handlers."""
+"""Signals: what reaches a new worker must not meet its owner's handlers, and what is half done must not be left so."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 
 #: Signals that a forked worker must not take before its own handlers are there.
@@ -29,3 +30,12 @@ def held_back(forks: bool) -> Iterator[None]:
 def take_again() -> None:
     """In the worker, once its handlers are there."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+
+def interruptible() -> bool:
+    """Whether a signal handler may raise in the caller's thread, between any two of its steps: in the main thread.
+
+    Such a thread must not feed workers or book results: a KeyboardInterrupt in the middle would leave a lock held for
+    ever, or a job recorded and not sent.  It leaves both to the dispatcher, in which nothing is ever raised.
+    """
+    return threading.get_ident() == threading.main_thread().ident
