@@ -6,6 +6,7 @@ few bytes.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -18,17 +19,33 @@ _making = threading.Lock()
 
 
 class Waiters:
-    """Who waits for a job: threads by the event, coroutines by their watchers."""
+    """Who waits for a job: threads at a gate, coroutines by their watchers.
 
-    __slots__ = ("event", "watchers")
+    The gate is a bare lock and not an Event: a KeyboardInterrupt in the middle of ``Event.wait()`` can leave the
+    event's own lock held, and then whoever settles the job would wait for ever.
+    """
+
+    __slots__ = ("gate", "watchers")
 
     def __init__(self) -> None:
-        self.event = threading.Event()
+        self.gate = threading.Lock()
+        self.gate.acquire()
         self.watchers: list[Callable[[], object]] = []
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait at the gate."""
+        limit = -1 if timeout is None else min(max(0.0, timeout), threading.TIMEOUT_MAX)
+        if self.gate.acquire(timeout=limit):
+            # Left open for the next one who waits; a second wake() may have opened it meanwhile.
+            with contextlib.suppress(RuntimeError):
+                self.gate.release()
 
     def wake(self) -> None:
         """Wake all of them; each watcher is called once, whoever calls this."""
-        self.event.set()
+        if self.gate.locked():
+            # Another thread may have opened it since, or one who waited may be passing.
+            with contextlib.suppress(RuntimeError):
+                self.gate.release()
         while self.watchers:
             try:
                 watcher = self.watchers.pop()
@@ -74,7 +91,7 @@ class Waitable:
                 self._waiters = Waiters()
         # Settled first, then the waiters read: one of the two sides sees the other.
         if not self._settled:
-            self._waiters.event.wait(timeout)
+            self._waiters.wait(timeout)
 
     def _wake(self) -> None:
         self._settled = True
