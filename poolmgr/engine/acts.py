@@ -15,8 +15,9 @@ from poolmgr.runtime.cells import START
 
 #: Seconds between two looks at a worker that is to stop at its present task: what a limit needs to be seen.
 LOOK = 0.002
-#: Looks at jobs that are called back from workers before they are taken to have begun.
-RECALLS = 5
+#: Looks at jobs that are called back from workers before they are taken to have begun: a tenth of a second, where a
+#: few milliseconds are the rule.  Only a worker that is frozen at a certain step needs them all.
+RECALLS = 50
 
 
 def resize(dispatcher: Dispatcher, size: int) -> None:

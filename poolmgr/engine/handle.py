@@ -274,12 +274,15 @@ class Handle:
 
     def not_begun(self, job_ids: set[int]) -> list[int]:
         """Those of the single jobs that were sent and that the worker has not taken up, as far as can be told."""
-        start, number = int(self.cells.view[START]), self.drained - self.offset
+        first, number = int(self.cells.view[START]) + 1, self.drained - self.offset
+        if self.limit is not None:
+            # A worker that has come to its limit may have named the task there, and not begun it.
+            first = min(first, self.limit)
         found: list[int] = []
         for batch in self.inflight:
             if not isinstance(batch, Segment):
                 jobs = enumerate(batch, number)
-                found += [job._job for sequence, job in jobs if sequence > start and job._job in job_ids]
+                found += [job._job for sequence, job in jobs if sequence >= first and job._job in job_ids]
             number += count(batch)
         return found
 

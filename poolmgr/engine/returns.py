@@ -64,7 +64,8 @@ class Returns:
             # It may be about to look whether it may begin what others have by now.
             return
         handle.set_limit(max(int(handle.cells.view[START]) + 1, handle.drained), now)
-        self.due = now + SETTLED
+        # A little later than that, or the look would come too early to tell anything.
+        self.due = now + 1.2 * SETTLED
 
     def waiting(self, handle: Handle) -> bool:
         """Whether something was sent to the worker that it has not begun."""
