@@ -76,14 +76,24 @@ class BarMeter:
         self._task: TaskID
 
     def __enter__(self) -> BarMeter:
-        from rich.console import Console
+        from rich.console import Console, ConsoleDimensions
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
+
+        class Margin(Console):
+            """Leaves room for the ^C that the terminal writes behind the bar: one that wraps would leave the bar."""
+
+            @property
+            def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
+                width, height = super().size
+                return ConsoleDimensions(max(1, width - 3), height)
 
         # Drawn when a frame comes and by no thread of its own: nothing is left to join when a signal ends the run.
         self._progress = Progress(
             BarColumn(bar_width=24),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
+            # One line, whatever the width: only then can it be taken away whole.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=Margin(stderr=True),
             transient=True,
             auto_refresh=False,
         )

@@ -72,12 +72,12 @@ class LocalControl:
         """
         return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, name=name)
 
-    def expect(self, jobs: int | None) -> None:
-        """Say how many jobs :meth:`submit_call` will have submitted in the end; None if that is not known any more.
+    def expect(self, jobs: int | None, until: float | None = None) -> None:
+        """Say how many jobs :meth:`submit_call` will have submitted in the end, or until when it goes on.
 
-        What an operator submits or retries meanwhile is added.
+        What an operator submits or retries meanwhile is added. Without either, nobody knows any more.
         """
-        self._collector.expect(jobs)
+        self._collector.expect(jobs, until)
 
     def send(self, request: Request) -> Reply:
         """Carry out what an operator asks, and say what became of it."""

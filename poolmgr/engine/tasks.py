@@ -299,6 +299,9 @@ class Batches:
 
     def _store_failure(self, sequence: int, how: int, error: BaseException, wrap: bool) -> None:
         line = summary(error)
+        # It begins where the user's code does.
+        while error.__traceback__ is not None and error.__traceback__.tb_frame.f_code.co_filename == __file__:
+            error.__traceback__ = error.__traceback__.tb_next
         try:
             text = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
         except BaseException:  # user code: __str__

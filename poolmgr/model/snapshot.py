@@ -150,6 +150,8 @@ class PoolSnapshot:
     board_pid: int | None = None
     #: Jobs that there will be, those submitted included; None if nobody has said.
     expected: int | None = None
+    #: When the last job will have been submitted, where time sets the end and not a number; None otherwise.
+    until: float | None = None
 
     @property
     def whole(self) -> int:

@@ -53,6 +53,7 @@ class Collector:
         self._requested = False
         #: Jobs that there will be.  Written under the lock, from any thread; read by the collector's.
         self._expected: int | None = None
+        self._until: float | None = None
         self._expected_lock = threading.Lock()
         self._reported = ""
         self._sampler = Sampler()
@@ -83,10 +84,15 @@ class Collector:
         self._requested = True
         self._wake.set()
 
-    def expect(self, jobs: int | None) -> None:
-        """Say how many jobs there will be, those submitted included, or that nobody knows any more; any thread."""
+    def expect(self, jobs: int | None, until: float | None = None) -> None:
+        """Say what is to come, from any thread; without either, that nobody knows any more.
+
+        Args:
+            jobs: How many jobs there will be, those submitted included.
+            until: Or when the last one will have been submitted, in seconds since the epoch.
+        """
         with self._expected_lock:
-            self._expected = jobs
+            self._expected, self._until = jobs, until
         self.request_frame()
 
     def expect_one_more(self) -> None:
@@ -157,15 +163,20 @@ class Collector:
         self._histories.feed(now, snapshot, samples, self._cost())
         rate = self._rate.feed(now, snapshot.counts.tasks_done)
         # A pool that was closed gets none of those that were still to come.
-        expected = self._expected if snapshot.state in (PoolState.RUN, PoolState.HELD) else None
+        open_ = snapshot.state in (PoolState.RUN, PoolState.HELD)
+        expected, until = (self._expected, self._until) if open_ else (None, None)
         coming = max(0, (expected or 0) - snapshot.counts.submitted)
+        eta = remaining_seconds(snapshot.counts, snapshot.jobs, rate, coming=coming)
+        if until is not None and until > snapshot.time:
+            eta = until - snapshot.time
         self._latest = dataclasses.replace(
             snapshot,
             workers=tuple(self._merge(worker, samples.get(worker.pid)) for worker in snapshot.workers),
             history=self._histories.pool(),
             rate=rate,
-            eta=remaining_seconds(snapshot.counts, snapshot.jobs, rate, coming=coming),
+            eta=eta,
             expected=expected,
+            until=until,
             monitor_percent=self._histories.monitor_percent,
             board_pid=self._board_pid(),
         )

@@ -74,6 +74,7 @@ def to_status(snapshot: PoolSnapshot, records: Records | None = None) -> dict[st
         "rate": snapshot.rate,
         "eta": snapshot.eta,
         "expected": snapshot.expected,
+        "until": snapshot.until,
         "monitor": {"cpu_percent": snapshot.monitor_percent, "board_pid": snapshot.board_pid},
         "log": log,
     }
@@ -113,6 +114,7 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         eta=status["eta"],
         # A key that came later: an owner of an older poolmgr does not give it.
         expected=status.get("expected"),
+        until=status.get("until"),
         monitor_percent=monitor["cpu_percent"],
         board_pid=monitor["board_pid"],
     )

@@ -46,7 +46,7 @@ class FeedControl(Protocol):
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]: ...
 
-    def expect(self, jobs: int | None) -> None: ...
+    def expect(self, jobs: int | None, until: float | None = ...) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,8 @@ class Feed:
         try:
             if self._seconds is None:
                 self._control.expect(self._demo.count(self._seed))
+            else:
+                self._control.expect(None, time.time() + self._seconds)
             self._feed()
         except PoolClosed:
             # The operator drained or terminated the pool: nothing is left to feed.
@@ -152,7 +154,7 @@ class Feed:
             # The top of this thread, and the demo's own iterator runs in it: the run ends with what it raised.
             self.error = error
         finally:
-            if not self._complete:
+            if not self._complete or self._seconds is not None:
                 self._control.expect(None)
             leave()
 

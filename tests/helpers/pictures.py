@@ -40,4 +40,5 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         monitor_percent=0.7,
         board_pid=4242,
         expected=80,
+        until=1200.0,
     )

@@ -180,6 +180,17 @@ def test_jobs_still_to_come_are_in_the_picture() -> None:
         assert collector.latest().whole == fake.picture.counts.submitted
 
 
+def test_time_that_sets_the_end_is_the_eta() -> None:
+    """Where jobs are added until a moment, that moment says how long it will take, and no number of jobs does."""
+    fake = FakePool()
+    with started(Collector(fake, interval=60.0)) as collector:
+        collector.expect(None, until=fake.picture.time + 50.0)
+        wait_until(lambda: collector.latest().until is not None)
+        assert (collector.latest().eta, collector.latest().expected) == (50.0, None)
+        collector.expect(None)
+        wait_until(lambda: collector.latest().until is None)
+
+
 @pytest.mark.parametrize("state", [PoolState.CLOSE, PoolState.TERMINATE, PoolState.ENDED])
 def test_closed_pool_expects_no_more(state: PoolState) -> None:
     """Once a pool takes no more jobs, those that were still to come are not waited for."""

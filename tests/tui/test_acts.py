@@ -27,6 +27,7 @@ from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.submit import SubmitScreen
+from poolmgr.tui.screens.type_name import TypeNameScreen
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot, make_worker
 from tests.helpers.pilot import screen_text, until
 from tests.helpers.wait import DEADLINE
@@ -48,7 +49,7 @@ SIZE = (80, 24)
         (["tab", "j", "r"], Retry(2)),
         (["tab", "j", "j", "x"], Cancel(3)),
         (["d", "y"], Drain()),
-        (["T", "y"], Terminate()),
+        ([*"Ttrain", "enter"], Terminate()),
         ([*"amath:factorial", "enter", *"20", "enter"], Submit("math:factorial", (20,))),
         (["a", *"m:f", "enter", *"1, x='y'", "ctrl+j"], Submit("m:f", (1,), {"x": "y"})),
     ],
@@ -65,7 +66,7 @@ async def test_key_sends_its_request(keys: list[str], request_: Request) -> None
         assert isinstance(app.screen, Dashboard)
 
 
-@pytest.mark.parametrize("opener", ["X", "d", "T"])
+@pytest.mark.parametrize("opener", ["X", "d"])
 @pytest.mark.parametrize("answer", ["enter", "escape", "n"])
 async def test_harmless_answer_is_the_default(opener: str, answer: str) -> None:
     """Enter, Esc and n in a question all destroy nothing."""
@@ -75,6 +76,21 @@ async def test_harmless_answer_is_the_default(opener: str, answer: str) -> None:
         await pilot.press(opener)
         assert isinstance(app.screen, ConfirmScreen)
         await pilot.press(answer)
+        await pilot.pause()
+        assert isinstance(app.screen, Dashboard)
+        assert control.requests == []
+
+
+@pytest.mark.parametrize("typed", ["", "y", "trai", "train2"])
+async def test_terminate_wants_the_name_of_the_pool(typed: str) -> None:
+    """Anything but its name ends no pool, and is said; Esc goes back."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("T", *typed, "enter")
+        await pilot.pause()
+        assert "That is not train: nothing was done." in screen_text(app)
+        await pilot.press("escape")
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
         assert control.requests == []
@@ -187,7 +203,7 @@ async def test_a_pool_that_ends_takes_no_acts(state: PoolState) -> None:
         assert isinstance(app.screen, Dashboard)
         assert control.requests == []
         await pilot.press("T")
-        assert isinstance(app.screen, ConfirmScreen) is (state is PoolState.CLOSE)
+        assert isinstance(app.screen, TypeNameScreen) is (state is PoolState.CLOSE)
 
 
 async def test_the_last_worker_stays() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -150,6 +151,18 @@ async def test_drain_is_reckoned_without_the_jobs_still_to_come() -> None:
         await pilot.press("q")
         await pilot.pause()
         assert "finish 10 jobs, then end, about 00:00:10." in screen_text(app)
+
+
+async def test_drain_of_a_run_for_a_time_is_reckoned_by_the_rate() -> None:
+    """Where jobs are added until a moment, the drain takes as long as the jobs that are there."""
+    counts = Counts(submitted=20, running=2, queued=8, done=10)
+    picture = make_snapshot(counts=counts, rate=2.0, eta=90.0)
+    app = PoolmgrApp(FakeControl(replace(picture, until=picture.time + 90.0)))
+    async with app.run_test(size=SIZE) as pilot:
+        assert "10 jobs" in screen_text(app).splitlines()[1]
+        await pilot.press("q")
+        await pilot.pause()
+        assert "finish 10 jobs, then end, about 00:00:05." in screen_text(app)
 
 
 @pytest.mark.parametrize("answer", ["enter", "escape", "s"])

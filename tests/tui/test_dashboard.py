@@ -86,6 +86,7 @@ async def test_small_terminal_shows_head_workers_and_footer(size: tuple[int, int
         text = screen_text(app)
         assert "─Jobs" not in text
         assert "─Log" not in text
+        assert app.screen.check_action("filter", ()) is None
         if size[0] >= 40 and size[1] >= 10:
             assert "train" in text
             assert "w1" in text
@@ -165,6 +166,7 @@ async def test_users_text_is_never_markup() -> None:
         await pilot.press("T")
         await pilot.pause()
         assert "[b]p[/b]: All workers end now" in screen_text(app)
+        assert "Type its name, [b]p[/b], and Enter." in screen_text(app)
         await pilot.press("escape", "enter")
         await pilot.pause()
         assert "[/bold] boom" in screen_text(app)

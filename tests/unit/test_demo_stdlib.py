@@ -82,6 +82,7 @@ class Pool:
     def __init__(self, *, closed: bool = False) -> None:
         self.closed = closed
         self.expected: list[int | None] = []
+        self.until: list[bool] = []
 
     def snapshot(self) -> PoolSnapshot:
         return make_snapshot()
@@ -94,8 +95,9 @@ class Pool:
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 
-    def expect(self, jobs: int | None) -> None:
+    def expect(self, jobs: int | None, until: float | None = None) -> None:
         self.expected.append(jobs)
+        self.until.append(until is not None)
 
 
 class Ended:
@@ -107,7 +109,7 @@ class Ended:
 
 @pytest.mark.parametrize(
     ("pool", "seconds", "expected"),
-    [(Pool(), None, [3]), (Pool(closed=True), None, [3, None]), (Pool(), 0.001, [None])],
+    [(Pool(), None, [3]), (Pool(closed=True), None, [3, None]), (Pool(), 0.001, [None, None])],
     ids=["one pass", "closed early", "for a time"],
 )
 def test_feed_says_how_many_jobs_come(pool: Pool, seconds: float | None, expected: list[int | None]) -> None:
@@ -117,4 +119,5 @@ def test_feed_says_how_many_jobs_come(pool: Pool, seconds: float | None, expecte
     feed.start()
     wait_until(lambda: feed.ended)
     assert pool.expected == expected
+    assert pool.until == ([False] * len(expected) if seconds is None else [True, False])
     assert feed.error is None

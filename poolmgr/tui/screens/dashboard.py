@@ -5,6 +5,8 @@ Runs in the app's thread. It draws the app's newest snapshot and turns keys into
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -21,6 +23,7 @@ from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.size import SizeScreen
 from poolmgr.tui.screens.submit import SubmitScreen
+from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.widgets.chart import Chart
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import JobText, describe
@@ -165,6 +168,8 @@ class Dashboard(JobScreen):
             return state not in (None, PoolState.TERMINATE, PoolState.ENDED) or None
         if action == "open":
             return self.target() is not None or None
+        if action == "filter":
+            return self.query_one(JobsTable).display or None
         return super().check_action(action, parameters)
 
     # --- the pool
@@ -217,25 +222,23 @@ class Dashboard(JobScreen):
 
     def action_drain(self) -> None:
         """Ask, then close and join."""
-        self._ask(
-            "Drain the pool?",
-            "It takes no more jobs, finishes {running} and {queued}, and then ends. There is no way back.",
-            Drain(),
-            yes="Drain",
-            no="Go on",
+        question = self._question(
+            "It takes no more jobs, finishes {running} and {queued}, and then ends. There is no way back."
         )
+        screen = ConfirmScreen("Drain the pool?", question, yes="Drain", no="Go on")
+        self.app.push_screen(screen, self._answer(Drain()))
 
     def action_terminate(self) -> None:
-        """Ask, then end all workers now."""
-        self._ask(
-            "Terminate the pool?",
-            "All workers end now: {running} killed, {queued} cancelled. There is no way back.",
-            Terminate(),
-            yes="Terminate",
-            no="Go on",
-        )
+        """Ask for the pool's name, then end all workers now."""
+        snapshot = self.cockpit.snapshot
+        if snapshot is None:
+            return
+        question = self._question("All workers end now: {running} killed, {queued} cancelled. There is no way back.")
+        self.app.push_screen(TypeNameScreen("Terminate the pool?", question, snapshot.name), self._answer(Terminate()))
 
-    def _ask(self, title: str, text: str, request: Drain | Terminate, *, yes: str, no: str) -> None:
+    def _question(self, text: str) -> Callable[[], str]:
+        """The text with the newest numbers in it."""
+
         def question() -> str:
             snapshot = self.cockpit.snapshot
             if snapshot is None:
@@ -243,19 +246,20 @@ class Dashboard(JobScreen):
             running, queued = plural(snapshot.counts.running, "running job"), count(snapshot.counts.queued)
             return f"{harmless(snapshot.name)}: " + text.format(running=running, queued=f"{queued} waiting")
 
+        return question
+
+    def _answer(self, request: Drain | Terminate) -> Callable[[bool | None], None]:
         def answered(sure: bool | None) -> None:
             if sure:
                 self.cockpit.send(request)
 
-        self.app.push_screen(ConfirmScreen(title, question, yes=yes, no=no), answered)
+        return answered
 
     # --- looking
 
     def action_filter(self) -> None:
         """Open the filter's line."""
         line = self.query_one("#filter", Input)
-        if not self.query_one(JobsTable).display:
-            return
         line.add_class("-open")
         line.focus()
 

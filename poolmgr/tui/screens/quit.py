@@ -37,7 +37,8 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
     if snapshot is None:
         return "The pool gives no picture, so nobody can say what runs."
     running, queued = snapshot.counts.running, snapshot.counts.queued
-    about = "" if snapshot.eta is None else f", about {clock(_drain_seconds(snapshot, snapshot.eta))}"
+    seconds = _drain_seconds(snapshot)
+    about = "" if seconds is None else f", about {clock(seconds)}"
     return (
         f"{plural(running, 'job')} {'runs' if running == 1 else 'run'}, "
         f"{count(queued)} {'waits' if queued == 1 else 'wait'}.\n\n"
@@ -47,8 +48,12 @@ def _costs(snapshot: PoolSnapshot | None) -> str:
     )
 
 
-def _drain_seconds(snapshot: PoolSnapshot, eta: float) -> float:
-    """The share of the ETA that is for jobs that are here: a drain takes no others."""
+def _drain_seconds(snapshot: PoolSnapshot) -> float | None:
+    """How long the jobs that are here take: a drain takes no others. None if nobody can say."""
     here = snapshot.counts.running + snapshot.counts.queued
+    if snapshot.until is not None:
+        return here / snapshot.rate if snapshot.rate > 0 else None
+    if snapshot.eta is None:
+        return None
     coming = snapshot.whole - snapshot.counts.submitted
-    return eta * here / max(1, here + coming)
+    return snapshot.eta * here / max(1, here + coming)

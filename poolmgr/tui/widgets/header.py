@@ -91,14 +91,18 @@ def progress_line(snapshot: PoolSnapshot, width: int) -> Content:
         return Content.assemble(
             (" no jobs yet: press ", "$text-muted"), ("a", "bold"), (" to submit one", "$text-muted")
         )
-    left = f" {count(counts.ended)}/{count(whole)} "
-    right = f" {_percent(counts.ended, whole)}"
-    if snapshot.eta is not None and counts.ended < whole:
+    ended, left = counts.ended, f" {count(counts.ended)}/{count(whole)} "
+    if snapshot.until is not None and snapshot.time < snapshot.until:
+        # Jobs are added until then, so how many have ended of those there are says nothing.
+        ended, whole = int(snapshot.uptime * 1000), int((snapshot.until - snapshot.started) * 1000)
+        left = f" {count(counts.ended)} jobs "
+    right = f" {_percent(ended, whole)}"
+    if snapshot.eta is not None and ended < whole:
         right += f"  ETA {clock(snapshot.eta)}"
     room = width - len(left) - len(right) - 1
     if room < 4:
         return Content(f"{left}{right}"[:width])
-    full = bar(counts.ended, whole, room)
+    full = bar(ended, whole, room)
     done = full.rstrip(" ")
     return Content.assemble((left, "bold"), (done, "$success"), ("░" * (room - len(done)), "$text-disabled"), right)
 
