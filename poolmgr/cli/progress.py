@@ -83,8 +83,8 @@ class BarMeter:
         class Margin(Console):
             """Leaves room for the ^C that the terminal writes behind the bar: one that wraps would leave the bar."""
 
-            @property
-            def size(self) -> ConsoleDimensions:  # type: ignore[misc]  # nobody sets it
+            @property  # type: ignore[misc]  # nobody sets it
+            def size(self) -> ConsoleDimensions:
                 width, height = super().size
                 return ConsoleDimensions(max(1, width - 3), height)
 
