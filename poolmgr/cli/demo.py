@@ -8,7 +8,7 @@ import click
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts
-from poolmgr.cli.options import check_seconds, start_method_option, workers_option
+from poolmgr.cli.options import ascii_option, check_seconds, start_method_option, workers_option
 from poolmgr.cli.output import result
 from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 
@@ -29,6 +29,7 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 @start_method_option
 @click.option("--headless", "no_screen", is_flag=True, help="No screen: progress on stderr, a table on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
+@ascii_option
 def demo(
     name: str,
     listing: bool,
@@ -38,6 +39,7 @@ def demo(
     start_method: str,
     no_screen: bool,
     as_json: bool,
+    ascii: bool,
 ) -> int:
     """Run the demo NAME: a real load on real input.  Some of its jobs fail, and are meant to be looked at.
 
@@ -54,11 +56,20 @@ def demo(
 
         require_terminal("use --headless")
         find_modules_here()
-    return _run(found, workers, seconds, seed, start_method, screen=not (no_screen or as_json), as_json=as_json)
+    screen = not (no_screen or as_json)
+    return _run(found, workers, seconds, seed, start_method, screen=screen, as_json=as_json, ascii=ascii)
 
 
 def _run(
-    found: Demo, workers: int, seconds: float | None, seed: int, start_method: str, *, screen: bool, as_json: bool
+    found: Demo,
+    workers: int,
+    seconds: float | None,
+    seed: int,
+    start_method: str,
+    *,
+    screen: bool,
+    as_json: bool,
+    ascii: bool,
 ) -> int:
     # Here, so that --help and what is wrong with the line do not wait for the engine.
     from poolmgr.runners.session import Session
@@ -74,7 +85,7 @@ def _run(
         if screen:
             from poolmgr.cli.screen import run_screen
 
-            return run_screen(session, interrupts, feed=feed)
+            return run_screen(session, interrupts, ascii=ascii, feed=feed)
         outcome = headless.watch(session, interrupts, feed=feed, seconds=seconds)
     headless.report(outcome, as_json=as_json)
     return outcome.exit_code

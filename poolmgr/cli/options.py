@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import math
 import multiprocessing
 import os
@@ -34,6 +36,26 @@ def start_method_option(verb: F) -> F:
         help=f"How workers start: {', '.join(sorted(multiprocessing.get_all_start_methods()))}.  "
         f"[default: {default_start_method()}]",
     )(verb)
+
+
+def ascii_option(verb: F) -> F:
+    """``--ascii`` and ``--no-ascii``; without either, as the locale has it."""
+    return click.option(
+        "--ascii/--no-ascii",
+        "ascii",
+        default=None,
+        callback=lambda context, parameter, value: not _utf8() if value is None else value,
+        help="Draw the screen in ASCII, or not.  [default: ASCII where the locale is not UTF-8]",
+    )(verb)
+
+
+def _utf8() -> bool:
+    # The locale itself: in its UTF-8 mode Python calls every encoding UTF-8, whatever the terminal can show.
+    encoding = locale.getencoding()
+    try:
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        return False
 
 
 def default_start_method() -> str:

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from poolmgr import __version__
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
-from poolmgr.cli.options import start_method_option, workers_option
+from poolmgr.cli.options import ascii_option, start_method_option, workers_option
 from poolmgr.cli.output import open_missing_streams, tell
 from poolmgr.errors import PoolmgrError, UsageError
 
@@ -31,8 +31,9 @@ INTERRUPTED = 130
 @click.version_option(__version__, message="poolmgr %(version)s")
 @workers_option
 @start_method_option
+@ascii_option
 @click.pass_context
-def poolmgr(context: click.Context, workers: int, start_method: str) -> int:
+def poolmgr(context: click.Context, workers: int, start_method: str, ascii: bool) -> int:
     """See every worker and job of a process pool, and act on exactly one of them.
 
     Without a verb: opens the screen on an empty pool of its own.  Press a to submit a job, ? for help, q to quit.
@@ -44,13 +45,13 @@ def poolmgr(context: click.Context, workers: int, start_method: str) -> int:
         return 0
     from poolmgr.cli.screen import open_empty_pool
 
-    return open_empty_pool(workers, start_method)
+    return open_empty_pool(workers, start_method, ascii=ascii)
 
 
 poolmgr.add_command(demo)
 
 #: Options of the group that its verbs have too.
-_SHARED = ("workers", "start_method")
+_SHARED = ("workers", "start_method", "ascii")
 
 
 def _was_typed(context: click.Context, name: str) -> bool:

@@ -49,7 +49,7 @@ def find_modules_here() -> None:
     sys.path.append(os.getcwd())
 
 
-def open_empty_pool(workers: int, start_method: str) -> int:
+def open_empty_pool(workers: int, start_method: str, *, ascii: bool) -> int:
     """The app on an empty pool of its own, until the operator leaves it.
 
     Returns:
@@ -60,10 +60,10 @@ def open_empty_pool(workers: int, start_method: str) -> int:
     from poolmgr.runners.session import Session
 
     with Interrupts() as interrupts, Session("poolmgr", workers, start_method) as session:
-        return run_screen(session, interrupts)
+        return run_screen(session, interrupts, ascii=ascii)
 
 
-def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = None) -> int:
+def run_screen(session: Session, interrupts: Interrupts, *, ascii: bool, feed: Feed | None = None) -> int:
     """Show the screen, then do what the operator chose when leaving it.
 
     Returns:
@@ -75,7 +75,7 @@ def run_screen(session: Session, interrupts: Interrupts, *, feed: Feed | None = 
     from poolmgr.tui.app import PoolmgrApp
     from poolmgr.tui.quit_choice import QuitChoice
 
-    app = PoolmgrApp(session.control)
+    app = PoolmgrApp(session.control, ascii=ascii)
     guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE), sys.stdin.fileno())
     try:
         choice = app.run()

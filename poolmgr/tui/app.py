@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual import work
 from textual.app import App
+from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
 
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
 from poolmgr.tui.format import harmless
 from poolmgr.tui.keys import bindings
@@ -49,10 +51,20 @@ class PoolmgrApp(App[QuitChoice]):
     snapshot: var[PoolSnapshot | None] = var(None)
     #: Why there is no newer one; empty while all is well.
     trouble: var[str] = var("")
+    #: Whether everything is drawn in ASCII.
+    ascii: var[bool] = var(False)
 
-    def __init__(self, control: PoolControl, *, refresh_hz: float = 4.0) -> None:
-        """Show ``control``'s pool, with ``refresh_hz`` pictures a second."""
+    def __init__(self, control: PoolControl, *, refresh_hz: float = 4.0, ascii: bool = False) -> None:
+        """Show ``control``'s pool.
+
+        Args:
+            control: Gives the pictures and takes the requests.
+            refresh_hz: Pictures a second.
+            ascii: Draw in ASCII.
+        """
         super().__init__()
+        self._ascii_filter = AsciiFilter()
+        self.set_reactive(PoolmgrApp.ascii, ascii)
         self.refresh_hz = refresh_hz
         #: What was typed into the submit form last.
         self.last_submit = ("", "")
@@ -79,6 +91,17 @@ class PoolmgrApp(App[QuitChoice]):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+
+    # --- drawing
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every finished line goes through."""
+        filters = super().get_line_filters()
+        return [*filters, self._ascii_filter] if self.ascii else filters
+
+    def watch_ascii(self) -> None:
+        """Draw everything anew."""
+        self.refresh_css(animate=False)
 
     # --- snapshots
 

@@ -28,7 +28,7 @@ LOOK = 0.05
 class Terminal:
     """A command on a terminal of its own. Made by :func:`terminal`."""
 
-    def __init__(self, arguments: tuple[str, ...], cwd: Path, columns: int, lines: int) -> None:
+    def __init__(self, arguments: tuple[str, ...], cwd: Path, columns: int, lines: int, locale: str) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.owner, self._tty = pty.openpty()
@@ -43,7 +43,7 @@ class Terminal:
             stdout=self._tty,
             stderr=self._tty,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color"},
+            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": locale},
         )
 
     def read(self) -> str:
@@ -110,9 +110,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, cwd: Path, columns: int = 100, lines: int = 30) -> Iterator[Terminal]:
+def terminal(
+    *arguments: str, cwd: Path, columns: int = 100, lines: int = 30, locale: str = "C.UTF-8"
+) -> Iterator[Terminal]:
     """``poolmgr ARGUMENTS`` on a terminal; it is ended at the end of the block."""
-    opened = Terminal(arguments, cwd, columns, lines)
+    opened = Terminal(arguments, cwd, columns, lines, locale)
     try:
         yield opened
     finally:
