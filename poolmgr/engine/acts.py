@@ -61,7 +61,9 @@ def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], lis
     """
     wanted = set(job_ids)
     with dispatcher.feeding.lock:
-        waiting = [entry for entry in dispatcher.feeding.backlog if isinstance(entry, Job) and entry._job in wanted]
+        waiting = [
+            entry for entry in dispatcher.feeding.backlog.entries() if isinstance(entry, Job) and entry._job in wanted
+        ]
         found = [job for job in waiting if job._ended is None]
         for job in found:
             dispatcher.accounts.failed(job._task(), JobCancelled(job.id))
@@ -135,7 +137,7 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
                 found = next((one for one in batch if one._job == job_id), None)
                 if found is not None and found._ended is None:
                     return found
-    for entry in dispatcher.feeding.backlog:
+    for entry in dispatcher.feeding.backlog.entries():
         if isinstance(entry, Job) and entry._job == job_id and entry._ended is None:
             return entry
     if job is None and job_id >= dispatcher.next_id():

@@ -36,11 +36,12 @@ from typing import Any
 
 from poolmgr.engine import leader, wire
 from poolmgr.engine.accounts import Accounts
-from poolmgr.engine.backlog import Segment, tasks_of
+from poolmgr.engine.backlog import Segment
 from poolmgr.engine.completion import Completion
 from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain, Durations
 from poolmgr.engine.encode import Functions
+from poolmgr.engine.ending import Ending
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle, Spec
 from poolmgr.engine.job import AnyJob, Job, ManyTasks
@@ -63,10 +64,9 @@ from poolmgr.engine.scheduler import (
     WorkerExited,
     WorkerReady,
 )
-from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.timers import Timers
 from poolmgr.engine.undertaker import Undertaker
-from poolmgr.errors import PoolTerminated, WorkerStartFailed
+from poolmgr.errors import WorkerStartFailed
 
 #: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
@@ -107,6 +107,7 @@ class Dispatcher(threading.Thread):
         )
         self.returns = Returns(self.feeding, self.drain)
         self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
+        self._ending = Ending(self.crew, self.accounts, self.feeding, cache)
         self._selector.register(self.mailbox.bell, selectors.EVENT_READ, lambda _: self.mailbox.hear())
 
     # -- for other threads
@@ -116,14 +117,15 @@ class Dispatcher(threading.Thread):
         if self.feeding.submit(job):
             self.mailbox.wake()
         if self.ended:
-            self._fail_backlog()
+            self._ending.fail_backlog()
 
-    def submit_segment(self, segment: Segment) -> None:
-        """Put tasks of a map or stream at the end of the backlog."""
-        self.feeding.backlog.append(segment)
+    def submit_entry(self, entry: Job | Segment) -> None:
+        """Put tasks of a map or stream, or a job that has options, at the end of its priority."""
+        self.feeding.backlog.put(entry)
         if self.ended:
-            self._fail_backlog()
-        self.mailbox.wake()
+            self._ending.fail_backlog()
+        if self.feeding.idle or not isinstance(entry, Job):
+            self.mailbox.wake()
 
     def next_id(self) -> int:
         """The number that the next job will have."""
@@ -188,7 +190,9 @@ class Dispatcher(threading.Thread):
         self.mailbox.run()
         self._run_timers()
         if self.terminating:
-            self._finish_terminating()
+            self._ending.fail_backlog()
+            if not self.crew.handles:
+                self._end()
             return
         with self.feeding.lock:
             now, handles = time.monotonic(), list(self.crew.handles.values())
@@ -273,7 +277,7 @@ class Dispatcher(threading.Thread):
 
     def _give_up(self, attempts: int) -> None:
         self.ledger.log(f"{attempts} workers in a row could not start: {self._reason}", level="error")
-        self._fail_backlog(lambda job_id: WorkerStartFailed(job_id, attempts, self._reason))
+        self._ending.fail_backlog(lambda job_id: WorkerStartFailed(job_id, attempts, self._reason))
         self.news()
 
     # -- what workers do
@@ -324,7 +328,7 @@ class Dispatcher(threading.Thread):
     def close(self) -> None:
         """No more jobs will be submitted."""
         self.closing = True
-        self._nudge_feeders()
+        self._ending.nudge_feeders()
         self.handle(Closed())
         self.news()
 
@@ -336,37 +340,13 @@ class Dispatcher(threading.Thread):
         for handle in self.crew.handles.values():
             handle.signal(signal.SIGTERM)
         self.timers.later(TERMINATE_GRACE, self.crew.kill)
-        self._fail_backlog()
-        self._nudge_feeders()
+        self._ending.fail_backlog()
+        self._ending.nudge_feeders()
         self.news()
-
-    def _nudge_feeders(self) -> None:
-        for job in list(self.cache.values()):
-            if isinstance(job, StreamJob):
-                job.nudge()
-
-    def _fail_backlog(self, error: Callable[[int], BaseException] | None = None) -> None:
-        while True:
-            with self.feeding.lock:
-                tasks = list(tasks_of(self.feeding.backlog.take(1000)))
-            if not tasks:
-                return
-            for task in tasks:
-                job_id = task.job.id
-                self.accounts.failed(task, error(job_id) if error else PoolTerminated(job_id, started=False))
-
-    def _finish_terminating(self) -> None:
-        self._fail_backlog()
-        if not self.crew.handles:
-            self._end()
 
     def _end(self) -> None:
         self.ended = True
-        self._fail_backlog()
-        self._nudge_feeders()
-        for job in list(self.cache.values()):
-            # Streams whose iterable was not read to its end, and, if the dispatcher itself failed, anything.
-            self.accounts.abandon(job)
+        self._ending.abandon_rest()
         self.mailbox.close()
         self._selector.close()
         self.completion.stop()
@@ -376,15 +356,7 @@ class Dispatcher(threading.Thread):
         """A fault of poolmgr itself: end everything rather than leave anybody waiting."""
         self.terminating = True
         self.ledger.log(f"the dispatcher failed, so the pool ends: {type(error).__name__}: {error}", level="error")
-        self.crew.kill()
-        for handle in list(self.crew.handles.values()):
-            handle.reap(sweep=True)
-            self.crew.remove(handle)
-            for batch in handle.take_back(handle.drained):
-                for task in tasks_of(batch):
-                    if task.job._ended is None:
-                        self.accounts.failed(task, PoolTerminated(task.job.id, started=True))
-            handle.close()
+        self._ending.lose_workers()
         self._end()
 
     # -- what the completion thread reports

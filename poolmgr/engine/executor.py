@@ -25,6 +25,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from poolmgr.engine import errand
 from poolmgr.engine.future import PoolFuture
+from poolmgr.engine.options import JobOptions
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import PoolClosed
 from poolmgr.model.brief import function_name
@@ -134,17 +135,17 @@ class PoolExecutor(Executor):
             RuntimeError: The executor was shut down.
             BrokenProcessPool: Its pool was closed or terminated by somebody else.
         """
-        return self._submit(fn, args, kwargs)
+        return self._submit(fn, args, kwargs, {})
 
     def _submit(
-        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], name: str = ""
+        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], options: JobOptions
     ) -> PoolFuture[T]:
         with self._lock:
             self._check_open()
             pool = self._pool or self.pool
             future: PoolFuture[T] = PoolFuture(self._cancel_running)
             try:
-                job = pool.apply_async(fn, args, kwargs, future.succeed, future.fail, name=name)
+                job = pool.apply_async(fn, args, kwargs, future.succeed, future.fail, **options)
             except PoolClosed as error:
                 self._check_open()
                 raise BrokenProcessPool(f"{pool.name} was closed or terminated: make a new executor") from error
@@ -183,17 +184,22 @@ class PoolExecutor(Executor):
         end = None if timeout is None else monotonic() + timeout
         calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
         if chunksize == 1:
-            return self._results(fn, calls, "", end, buffersize)
+            return self._results(fn, calls, {}, end, buffersize)
         chunks = iter(lambda: tuple(islice(calls, chunksize)), ())
-        name = function_name(fn)
-        lists = self._results(partial(errand.run_chunk, fn), ((chunk,) for chunk in chunks), name, end, buffersize)
+        options: JobOptions = {"name": function_name(fn)}
+        lists = self._results(partial(errand.run_chunk, fn), ((chunk,) for chunk in chunks), options, end, buffersize)
         return _flattened(lists)
 
     def _results(
-        self, fn: Callable[..., T], calls: Iterator[tuple[Any, ...]], name: str, end: float | None, ahead: int | None
+        self,
+        fn: Callable[..., T],
+        calls: Iterator[tuple[Any, ...]],
+        options: JobOptions,
+        end: float | None,
+        ahead: int | None,
     ) -> Iterator[T]:
         """Submit the first calls, all if ``ahead`` is None, and return the iterator of all results."""
-        submitted = (self._submit(fn, args, {}, name) for args in calls)
+        submitted = (self._submit(fn, args, {}, options) for args in calls)
         futures: deque[PoolFuture[T]] = deque()
         try:
             futures.extend(islice(submitted, ahead))

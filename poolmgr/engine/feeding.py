@@ -83,9 +83,13 @@ class Feeding:
         backlog = self.backlog
         if self.held:
             return True
-        if not backlog:
+        plain = backlog.plain
+        if backlog.arrived or backlog.lanes:
+            # Somebody else's turn may come first: let the dispatcher see.
+            return False
+        if not plain:
             return True
-        head = backlog[0]
+        head = plain[0]
         if type(head) is not Job or head.kwds or head._ended is not None or not wire.all_plain(head.args):
             return False
         if not self._functions.known(head.func):
@@ -93,7 +97,7 @@ class Feeding:
         handle = self._next_idle()
         if handle is None:
             return False
-        backlog.popleft()
+        plain.popleft()
         head._handle = (handle, handle.sequence)
         handle.feed([head])
         if handle.channel.sending:
@@ -108,7 +112,7 @@ class Feeding:
 
     def waiting_ids(self) -> list[int]:
         """The single jobs that wait."""
-        return [entry._job for entry in tuple(self.backlog) if isinstance(entry, Job) and entry._ended is None]
+        return [entry._job for entry in self.backlog.entries() if isinstance(entry, Job) and entry._ended is None]
 
     # -- under the lock
 
@@ -183,7 +187,7 @@ class Feeding:
         return sent
 
     def _size(self, handle: Handle) -> int:
-        head = self.backlog[0]
+        head = self.backlog.head()
         func: Any = head.func
         held = handle.held
         mean = self._durations.of(func)

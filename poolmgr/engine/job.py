@@ -11,6 +11,7 @@ from collections.abc import Callable
 from multiprocessing.pool import ApplyResult, MapResult
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from poolmgr.engine.options import NO_OPTIONS, Options
 from poolmgr.engine.waiting import Waitable
 from poolmgr.model.states import JobState
 
@@ -53,8 +54,17 @@ class JobInfo:
     tasks_done: int = 0
     attempt: int = 1
     retry_of: int | None = None
+    #: Its priority and the like.
+    options: Options = NO_OPTIONS
     #: When its first task was sent to a worker.
     started: float | None = None
+
+    def take_over(self, name: str, options: Options) -> None:
+        """Take the name and the options that it was submitted with, before it is in the backlog."""
+        if name:
+            self.name = name
+        if options is not NO_OPTIONS:
+            self.options = options
 
     @property
     def id(self) -> int:
@@ -163,10 +173,18 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
 
     def _again(self, pool: Pool) -> tuple[Job, list[Task]]:
         """A new job for the same call, and its task."""
-        job = Job(pool, *self.call, self._callback, self._error_callback, time.time())
-        if self.name:
-            job.name = self.name
+        job = type(self)(pool, *self.call, self._callback, self._error_callback, time.time())
+        job.take_over(self.name, self.options)
         return job, [job._task()]
+
+
+class JobWithOptions(Job):
+    """A job with a priority or the like: what is kept for it is here, so that other jobs are no larger.
+
+    A type of its own, also so that a caller who submits and finds it at the head leaves it to the dispatcher.
+    """
+
+    __slots__ = ("options",)
 
 
 class ManyTasks(JobInfo):
@@ -297,6 +315,7 @@ class MapJob(ManyTasks, Waitable, MapResult):  # type: ignore[type-arg]
         job._settled, job._waiters, job._success, job._value = False, None, True, None
         job._chunks = job._number_left = len(self.unfinished)
         job._open(pool, self.func, job._chunks, f"{job._chunks} chunks of {self.items}")
+        job.take_over(self.name, self.options)
         return job, [task._replace(job=job) for task in self.unfinished]
 
 

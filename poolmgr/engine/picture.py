@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import islice
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
@@ -96,8 +95,7 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
     bad = tuple(ledger.bad)
     for record in reversed(bad[-BAD_SHOWN:]):
         shown.setdefault(record.id, record)
-    # islice over a deque, consumed by tuple(), runs in one piece too.
-    for entry in tuple(islice(dispatcher.feeding.backlog, QUEUED_SHOWN)):
+    for entry in dispatcher.feeding.backlog.entries(QUEUED_SHOWN)[:QUEUED_SHOWN]:
         waiting = entry if isinstance(entry, Job) else entry.job
         if waiting._ended is None and waiting.id not in shown:
             shown[waiting.id] = describe(waiting)

@@ -12,27 +12,27 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
-from multiprocessing import get_context, pool, util
+from multiprocessing import get_context, util
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, Unpack
 
-from poolmgr.engine import acts, picture
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Spec
 from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
-from poolmgr.engine.job import AnyJob, Job, ManyTasks, MapJob
+from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
+from poolmgr.engine.options import NO_OPTIONS, JobOptions, checked
+from poolmgr.engine.steering import SteeredPool
 from poolmgr.engine.stream import StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
-from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.runtime.cpus import cpu_count
 
 #: Numbers for pools that were given no name.
 _numbers = count(1)
 
 
-class Pool(pool.Pool):
+class Pool(SteeredPool):
     """A process pool that shows what it does, obeys, and loses nothing but the one job whose worker died.
 
     Everything of ``multiprocessing.Pool`` works as it does there, except where the stock pool would hang: a job whose
@@ -94,7 +94,17 @@ class Pool(pool.Pool):
         self._terminate = util.Finalize(self, _terminate, args=(self._dispatcher,), exitpriority=15)
         self._state = RUN
 
-    # -- submitting, as the stock pool
+    # -- submitting, as the stock pool; every method takes the options of a job
+
+    def apply(  # type: ignore[override]
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwds: dict[str, Any] | None = None,
+        **options: Unpack[JobOptions],
+    ) -> Any:
+        """Call ``func(*args, **kwds)`` in a worker, and wait for the result. As :meth:`apply_async` for the rest."""
+        return self.apply_async(func, args, kwds, **options).get()
 
     def apply_async(  # type: ignore[override]
         self,
@@ -103,8 +113,7 @@ class Pool(pool.Pool):
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-        *,
-        name: str = "",
+        **options: Unpack[JobOptions],
     ) -> Job:
         """Call ``func(*args, **kwds)`` in a worker.
 
@@ -114,23 +123,49 @@ class Pool(pool.Pool):
             kwds: Its keyword arguments.
             callback: Called with the result, in the pool's completion thread.
             error_callback: Called with the error, likewise.
-            name: What screens call the job.
+            options: ``name`` is what screens call the job. Jobs of a higher ``priority`` (0 if not given) are started
+                first. All of them are told in ``docs/limits.md``.
 
         Returns:
             The job: an ``AsyncResult``, awaitable, with ``id``, ``state`` and ``cancel()``.
 
         Raises:
             PoolClosed: The pool takes no more jobs. It is a ValueError.
+            TypeError: There is no such option, or a value is of the wrong type.
+            ValueError: The value of an option is out of range.
         """
         if self._state != RUN:
             self._check_running()
         if type(args) is not tuple:
             args = tuple(args)
+        if options:
+            return self._apply_with(options, func, args, kwds, callback, error_callback)
         job = Job(self, func, args, kwds, callback, error_callback, self._clock())
-        if name:
-            job.name = name
         self._submit(job)
         return job
+
+    def _apply_with(
+        self, given: JobOptions, func: Callable[..., Any], args: tuple[Any, ...], kwds: Any, callback: Any, error: Any
+    ) -> Job:
+        name, options = checked(given)
+        kind = Job if options is NO_OPTIONS else JobWithOptions
+        job = kind(self, func, args, kwds, callback, error, self._clock())
+        job.take_over(name, options)
+        if options is NO_OPTIONS:
+            self._submit(job)
+        else:
+            self._dispatcher.submit_entry(job)
+        return job
+
+    def map(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        **options: Unpack[JobOptions],
+    ) -> list[Any]:
+        """Call ``func`` with each item, and wait for the list of the results. As :meth:`map_async` for the rest."""
+        return self.map_async(func, iterable, chunksize, **options).get()
 
     def map_async(
         self,
@@ -139,9 +174,23 @@ class Pool(pool.Pool):
         chunksize: int | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
+        **options: Unpack[JobOptions],
     ) -> MapJob:
-        """Call ``func`` with each item. The job's result is the list of the results, in the order of the items."""
-        return self._map_async(func, iterable, mapstar, chunksize, callback, error_callback)
+        """Call ``func`` with each item. The job's result is the list of the results, in the order of the items.
+
+        Options as in :meth:`apply_async`.
+        """
+        return self._map_async(func, iterable, mapstar, chunksize, callback, error_callback, **options)
+
+    def starmap(
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        **options: Unpack[JobOptions],
+    ) -> list[Any]:
+        """As :meth:`map`, with each item unpacked as the arguments of a call."""
+        return self.starmap_async(func, iterable, chunksize, **options).get()
 
     def starmap_async(
         self,
@@ -150,12 +199,19 @@ class Pool(pool.Pool):
         chunksize: int | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
+        **options: Unpack[JobOptions],
     ) -> MapJob:
-        """As ``map_async``, with each item unpacked as the arguments of a call."""
-        return self._map_async(func, iterable, starmapstar, chunksize, callback, error_callback)
+        """As :meth:`map_async`, with each item unpacked as the arguments of a call."""
+        return self._map_async(func, iterable, starmapstar, chunksize, callback, error_callback, **options)
 
     def imap(  # type: ignore[override]
-        self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1, *, buffersize: int | None = None
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int = 1,
+        *,
+        buffersize: int | None = None,
+        **options: Unpack[JobOptions],
     ) -> Iterator[Any]:
         """As ``map``, lazily: results come in the order of the input.
 
@@ -165,18 +221,26 @@ class Pool(pool.Pool):
                 taken out (a pool that is being closed reads all).
             chunksize: Items in a task.
             buffersize: Tasks read ahead; 1024 if None (16384 of a list and the like, which costs nothing to read).
+            options: As in :meth:`apply_async`.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
-            ValueError: ``chunksize`` or ``buffersize`` is below 1.
+            ValueError: ``chunksize`` or ``buffersize`` is below 1, or the value of an option is out of range.
+            TypeError: There is no such option, or a value is of the wrong type.
         """
-        return self._stream(StreamJob, func, iterable, chunksize, buffersize)
+        return self._stream(StreamJob, func, iterable, chunksize, buffersize, options)
 
     def imap_unordered(  # type: ignore[override]
-        self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1, *, buffersize: int | None = None
+        self,
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int = 1,
+        *,
+        buffersize: int | None = None,
+        **options: Unpack[JobOptions],
     ) -> Iterator[Any]:
-        """As ``imap``, but results come as they are ready."""
-        return self._stream(UnorderedStreamJob, func, iterable, chunksize, buffersize)
+        """As :meth:`imap`, but results come as they are ready."""
+        return self._stream(UnorderedStreamJob, func, iterable, chunksize, buffersize, options)
 
     def _stream(
         self,
@@ -185,6 +249,7 @@ class Pool(pool.Pool):
         iterable: Iterable[Any],
         chunksize: int,
         buffersize: int | None,
+        options: JobOptions,
     ) -> Iterator[Any]:
         self._check_running()
         if chunksize < 1:
@@ -193,7 +258,9 @@ class Pool(pool.Pool):
             raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
         if buffersize is None:
             buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
+        called = checked(options)
         job = kind(self, func, buffersize)
+        job.take_over(*called)
         if chunksize == 1:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
@@ -208,8 +275,10 @@ class Pool(pool.Pool):
         chunksize: int | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
+        **options: Unpack[JobOptions],
     ) -> MapJob:
         self._check_running()
+        called = checked(options)
         items: Any = iterable if hasattr(iterable, "__len__") else list(iterable)
         length = len(items)
         if chunksize is None:
@@ -217,12 +286,13 @@ class Pool(pool.Pool):
             chunksize += bool(extra)
         chunksize = chunksize if length else 0
         job = MapJob(self, func, chunksize, length, callback, error_callback)
+        job.take_over(*called)
         if not job.tasks:
             return job
         if type(items) not in EAGER:
             Feeder(self._dispatcher, job, mapper, LazyChunks(func, items, chunksize)).start()
             return job
-        self._dispatcher.submit_segment(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
+        self._dispatcher.submit_entry(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
         return job
 
     def _check_running(self) -> None:
@@ -230,70 +300,6 @@ class Pool(pool.Pool):
             raise PoolClosed("Pool not running")
 
     # -- beyond the stock pool
-
-    def resize(self, size: int) -> None:
-        """Have ``size`` workers: more at once, fewer as they finish their jobs.
-
-        Raises:
-            ValueError: ``size`` is below 1 (to stop the feeding, use :meth:`pause`).
-            PoolClosed: The pool has ended.
-        """
-        if size < 1:
-            raise ValueError("Number of processes must be at least 1; pause() stops the feeding")
-        self._dispatcher.mailbox.ask(acts.resize, self._dispatcher, size)
-
-    def pause(self) -> None:
-        """Start no more tasks until :meth:`resume`; what runs goes on."""
-        self._dispatcher.mailbox.ask(acts.hold, self._dispatcher, True)
-
-    def resume(self) -> None:
-        """Start tasks again."""
-        self._dispatcher.mailbox.ask(acts.hold, self._dispatcher, False)
-
-    def cancel(self, job_id: int) -> bool:
-        """Take a job out of the queue; if it runs, raise KeyboardInterrupt inside it.
-
-        Returns:
-            False if it had ended already.
-
-        Raises:
-            UnknownJob: There is no such job.
-            PoolClosed: The pool has ended.
-        """
-        return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
-
-    def withdraw(self, job_ids: Iterable[int]) -> list[int]:
-        """Cancel those of the jobs that no worker has begun, and leave the others alone; unknown ids too.
-
-        Returns:
-            The ids of those that were cancelled: they never run.
-        """
-        withdrawn: list[int] = []
-        wanted = list(job_ids)
-        with contextlib.suppress(PoolClosed):
-            for _ in range(acts.RECALLS):
-                found, wanted = self._dispatcher.mailbox.ask(acts.withdraw, self._dispatcher, wanted)
-                withdrawn += found
-                if not wanted:
-                    break
-                time.sleep(acts.LOOK)
-        return withdrawn
-
-    def kill(self, job_id: int, *, grace: float = 0.0) -> bool:
-        """Kill the worker that runs a job, and with it the job and what it has started. The worker is replaced.
-
-        Args:
-            job_id: The job; one that waits is cancelled.
-            grace: Seconds that it is given to clean up: SIGINT at once, SIGTERM after half of them, then SIGKILL.
-
-        Returns:
-            False if it had ended already.
-
-        Raises:
-            UnknownJob: There is no such job.
-            PoolClosed: The pool has ended.
-        """
-        return self._dispatcher.mailbox.ask(acts.kill, self._dispatcher, job_id, grace)
 
     def retry(self, job_id: int) -> AnyJob:
         """Submit a job that failed, was lost, killed or cancelled once more, with its own arguments and callbacks.
@@ -312,35 +318,13 @@ class Pool(pool.Pool):
         job.attempt, job.retry_of = old.attempt + 1, old.id
         self.log(f"job {old.id} is retried as job {job.id}", job_id=job.id)
         if isinstance(job, Job):
-            self._dispatcher.submit(job)
+            (self._submit if type(job) is Job else self._dispatcher.submit_entry)(job)
             return job
         for position, task in enumerate(tasks):
             # Each is a segment of its own: their places in the input need not follow one another.
             place = task.position if isinstance(job, MapJob) else position
-            self._dispatcher.submit_segment(Segment(job, place, task.func, list(task.args)))
+            self._dispatcher.submit_entry(Segment(job, place, task.func, list(task.args)))
         return job
-
-    def snapshot(self) -> PoolSnapshot:
-        """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
-        submitted = self._dispatcher.next_id() - 1
-        return picture.take(self._dispatcher, self.name, str(self._ctx.get_start_method()), self._started, submitted)
-
-    def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
-        """Add a line to the pool's log. Any thread may."""
-        self._dispatcher.ledger.log(text, kind=kind, level=level, job_id=job_id)
-
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called when a worker starts or dies, a job ends badly, or the pool changes its state.
-
-        A thread of the pool calls it: it must not block. Returns what ends the subscription.
-        """
-        dispatcher = self._dispatcher
-        dispatcher.listeners += (listener,)
-
-        def unsubscribe() -> None:
-            dispatcher.listeners = tuple(other for other in dispatcher.listeners if other is not listener)
-
-        return unsubscribe
 
     # -- the end, as the stock pool
 

@@ -153,6 +153,7 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
         job = StreamJob(pool, self.func, length)
         job.tasks = job.read = job._length = length
         job.items = f"{length} of {self.tasks} items"
+        job.take_over(self.name, self.options)
         return job, [task._replace(job=job, position=i) for i, task in enumerate(self.unfinished)]
 
 

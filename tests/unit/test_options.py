@@ -1,0 +1,38 @@
+"""The options of jobs: what is taken, and what is refused with a sentence that says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from poolmgr.engine.options import NO_OPTIONS, Options, checked
+
+
+def test_nothing_given_is_the_same_object_for_all() -> None:
+    """Jobs without options share one object, also if the options are given as what they are by default."""
+    assert checked({}) == ("", NO_OPTIONS)
+    assert checked({"priority": 0, "name": ""})[1] is NO_OPTIONS
+    assert checked({"name": "train"}) == ("train", NO_OPTIONS)
+
+
+def test_what_is_given_is_kept() -> None:
+    """Each option arrives in its place."""
+    assert checked({"priority": -3, "name": "n"}) == ("n", Options(priority=-3))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        ({"prio": 1}, TypeError, "'prio'; the options of a job are name, .*priority"),
+        ({"name": 5}, TypeError, "name must be a str, not int"),
+        ({"priority": 1.0}, TypeError, "priority must be an int, not float"),
+        ({"priority": True}, TypeError, "priority must be an int, not bool"),
+        ({"priority": None}, TypeError, "priority must be an int, not NoneType"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_meant_is_refused(given: Any, error: type[Exception], text: str) -> None:
+    """A wrong name, type or value is told in one sentence that names the option."""
+    with pytest.raises(error, match=text):
+        checked(given)
