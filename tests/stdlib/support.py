@@ -1,5 +1,8 @@
 """CPython's own pool tests, run on ``poolmgr.Pool``: imported from the installed Python, with nothing left out.
 
+``WithThreadsTestPool`` is not among them: it tests the stock ``ThreadPool``, which has nothing of poolmgr in it (and
+whose terminate() can wait for a sleeping thread: CPython's own race).
+
 The stock class is replaced where every context looks it up (``multiprocessing.pool.Pool``), in the registry of
 Managers, and in the programs that the tests start.
 """
@@ -18,7 +21,6 @@ import poolmgr
 #: Test classes about pools, as ``_test_multiprocessing`` names them. The rest of that file has no pool in it.
 POOL_TESTS = (
     "WithProcessesTestPool",
-    "WithThreadsTestPool",
     "WithManagerTestPool",
     "WithProcessesTestPoolWorkerErrors",
     "WithProcessesTestPoolWorkerLifetime",
@@ -38,7 +40,6 @@ def install(namespace: dict[str, Any], start_method: str) -> None:
     set_up, tear_down = found["setUpModule"], found["tearDownModule"]
     stock = multiprocessing.pool.Pool
     in_managers = managers.SyncManager._registry["Pool"]  # type: ignore[attr-defined]
-    thread_pool_init = multiprocessing.pool.ThreadPool.__init__
     run_program = script_helper.assert_python_ok
 
     def assert_python_ok(*args: str, **environment: str) -> Any:
@@ -46,13 +47,8 @@ def install(namespace: dict[str, Any], start_method: str) -> None:
             *(arg.replace("from multiprocessing import Pool", "from poolmgr import Pool") for arg in args)
         )
 
-    def stock_thread_pool(self: Any, processes: Any = None, initializer: Any = None, initargs: Any = ()) -> None:
-        # The thread pool is the stock one: its constructor finds the stock class by the name that is taken here.
-        stock.__init__(self, processes, initializer, initargs)
-
     def setUpModule() -> None:
         multiprocessing.pool.Pool = poolmgr.Pool  # type: ignore[misc]
-        multiprocessing.pool.ThreadPool.__init__ = stock_thread_pool  # type: ignore[method-assign]
         managers.SyncManager._registry["Pool"] = (poolmgr.Pool, *in_managers[1:])  # type: ignore[attr-defined]
         script_helper.assert_python_ok = assert_python_ok
         set_up()
@@ -60,7 +56,6 @@ def install(namespace: dict[str, Any], start_method: str) -> None:
     def tearDownModule() -> None:
         tear_down()
         multiprocessing.pool.Pool = stock  # type: ignore[misc]
-        multiprocessing.pool.ThreadPool.__init__ = thread_pool_init  # type: ignore[method-assign]
         managers.SyncManager._registry["Pool"] = in_managers  # type: ignore[attr-defined]
         script_helper.assert_python_ok = run_program
 
