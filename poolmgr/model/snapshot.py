@@ -111,7 +111,7 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Trends:
     """The last two minutes of the pool, one value a second, oldest first, at most 120."""
 
     #: Tasks finished in each second.
@@ -139,7 +139,7 @@ class PoolSnapshot:
     jobs: tuple[JobSnapshot, ...] = ()
     #: The newest lines, oldest first.
     log: tuple[LogLine, ...] = ()
-    history: History = field(default_factory=History)
+    history: Trends = field(default_factory=Trends)
     #: Tasks a second over the last ten seconds.
     rate: float = 0.0
     #: Seconds until the last job is done at that rate, those still to come included; None if nobody can say.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from poolmgr.model.snapshot import History, PoolSnapshot
+from poolmgr.model.snapshot import PoolSnapshot, Trends
 from poolmgr.monitor.rates import Seconds
 from poolmgr.monitor.sampler import Sample
 
@@ -60,9 +60,9 @@ class Histories:
         """CPU percent of a slot, oldest first."""
         return tuple(self._workers.get(slot, ()))
 
-    def pool(self) -> History:
+    def pool(self) -> Trends:
         """Tasks finished and CPU percent of all workers, oldest first."""
-        return History(throughput=tuple(self._throughput), cpu=tuple(self._cpu))
+        return Trends(throughput=tuple(self._throughput), cpu=tuple(self._cpu))
 
     def _keep_second(self, snapshot: PoolSnapshot, samples: Mapping[int, Sample], done: float) -> None:
         total = 0.0

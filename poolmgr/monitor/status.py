@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from poolmgr.errors import UsageError
-from poolmgr.model.snapshot import Counts, History, JobSnapshot, LogLine, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 #: The version of the schema.
@@ -109,7 +109,7 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         workers=tuple(_worker(record) for record in status["workers"].values()),
         jobs=tuple(_build(JobSnapshot, {**record, "state": JobState(record["state"])}) for record in status["jobs"]),
         log=tuple(_build(LogLine, record) for record in status["log"]),
-        history=History(throughput=tuple(history["throughput"]), cpu=tuple(history["cpu"])),
+        history=Trends(throughput=tuple(history["throughput"]), cpu=tuple(history["cpu"])),
         rate=status["rate"],
         eta=status["eta"],
         # A key that came later: an owner of an older poolmgr does not give it.

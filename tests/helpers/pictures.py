@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from poolmgr.model.snapshot import Counts, History, JobSnapshot, LogLine, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 
@@ -34,7 +34,7 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
             LogLine(1, 990.0, "event", "opened"),
             LogLine(2, 995.0, "err", "warning: deep", slot=1, pid=102, job_id=5, level="warning"),
         ),
-        history=History((4.0, 5.0), (180.0, 190.0)),
+        history=Trends((4.0, 5.0), (180.0, 190.0)),
         rate=4.5,
         eta=9.5,
         monitor_percent=0.7,

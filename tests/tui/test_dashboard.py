@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input
 
-from poolmgr.model.snapshot import Counts, History
+from poolmgr.model.snapshot import Counts, Trends
 from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.widgets.jobs_table import JobsTable
@@ -54,7 +54,7 @@ async def test_progress_is_of_all_jobs_there_will_be() -> None:
 async def test_wide_screen_adds_detail_and_chart() -> None:
     """160x45 adds the detail that follows the cursor, the throughput, and more head figures."""
     control = FakeControl(
-        make_snapshot(board_pid=4119, monitor_percent=1.25, history=History((10.0, 20.0, 63.0), (180.0, 194.0)))
+        make_snapshot(board_pid=4119, monitor_percent=1.25, history=Trends((10.0, 20.0, 63.0), (180.0, 194.0)))
     )
     app = PoolmgrApp(control)
     async with app.run_test(size=WIDE) as pilot:
