@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from poolmgr.model.snapshot import History
+from poolmgr.model.snapshot import Trends
 from poolmgr.model.states import JobState, WorkerState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.ascii import to_ascii
@@ -50,7 +50,7 @@ async def test_whole_screen_is_ascii() -> None:
     """Every pane and every dialog, Textual's own parts included, draws in ASCII, and every state keeps its letter."""
     workers = [make_worker(place, None, state=state) for place, state in enumerate(WorkerState)]
     jobs = [make_job(place, state, args="('日本',)") for place, state in enumerate([*JobState] * 20, 1)]
-    control = FakeControl(make_snapshot(workers, jobs, history=History((1.0, 9.0), (2.0, 3.0)), name="zürich"))
+    control = FakeControl(make_snapshot(workers, jobs, history=Trends((1.0, 9.0), (2.0, 3.0)), name="zürich"))
     app = PoolmgrApp(control, ascii=True)
     async with app.run_test(size=(160, 45)) as pilot:
         for keys in (["tab"], ["question_mark"], ["escape", "a"], ["escape", "q"], ["escape", "ctrl+p"]):
