@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from poolmgr.model.snapshot import Counts, History, JobSnapshot, LogLine, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.log import LogLine
+from poolmgr.model.snapshot import Counts, History, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.status import Records, to_status

@@ -9,15 +9,21 @@ import contextlib
 import os
 import selectors
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from multiprocessing import process
 from typing import Any
 
 from poolmgr.engine.encode import Functions
-from poolmgr.engine.handle import Handle, Spec
+from poolmgr.engine.ends import Spec
+from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job
 from poolmgr.engine.ledger import Ledger
+from poolmgr.runtime.signals import held_back
+from poolmgr.runtime.stderr import startable_stderr
 
+#: What a worker runs.
+WORKER = "poolmgr.engine.worker"
 #: The processes of all pools of this process.
 _workers: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -74,8 +80,21 @@ class Crew:
         Raises:
             OSError: A process could not be started; :meth:`abandon` ends those that could.
         """
-        for slot in range(size):
-            self._start(slot)
+        if self._spec.context.get_start_method() == "forkserver":
+            from poolmgr.runtime.forkserver import preload
+
+            preload(WORKER)
+        waiting: deque[Handle] = deque()
+        try:
+            # All are made before the first is forked: each page that is written between two forks is copied once more.
+            for slot in range(size):
+                waiting.append(self._make(slot))
+            with self._startable():
+                while waiting:
+                    self._start(waiting.popleft())
+        finally:
+            for handle in waiting:
+                handle.close()
         for handle in self.handles.values():
             self._watch(handle)
 
@@ -99,16 +118,25 @@ class Crew:
             OSError: The system starts no more processes.
             Exception: What pickling the initializer's arguments raises.
         """
-        self._watch(self._start(slot))
+        handle = self._make(slot)
+        with self._startable():
+            self._start(handle)
+        self._watch(handle)
 
-    def _start(self, slot: int) -> Handle:
+    def _make(self, slot: int) -> Handle:
         generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        handle = Handle(slot, generation, self._spec, self._bell, self._functions)
+        return Handle(slot, generation, self._spec, self._bell, self._functions)
+
+    @contextlib.contextmanager
+    def _startable(self) -> Iterator[None]:
+        with startable_stderr(), held_back(self._spec.forks):
+            yield
+
+    def _start(self, handle: Handle) -> None:
         handle.start()
-        self.handles[slot] = handle
+        self.handles[handle.slot] = handle
         _workers.add(handle.process)
         self.processes.append(handle.process)
-        return handle
 
     def _watch(self, handle: Handle) -> None:
         register = self._selector.register

@@ -42,8 +42,9 @@ from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain, Durations
 from poolmgr.engine.encode import Functions
 from poolmgr.engine.ending import Ending
+from poolmgr.engine.ends import Spec
 from poolmgr.engine.feeding import Feeding
-from poolmgr.engine.handle import Handle, Spec
+from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox

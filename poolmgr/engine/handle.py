@@ -13,27 +13,19 @@ import contextlib
 import marshal
 import os
 import signal
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
-from poolmgr.engine.channel import Channel, Frame
+from poolmgr.engine.channel import Frame
 from poolmgr.engine.encode import Encoder, Functions
+from poolmgr.engine.ends import Ends, Spec
 from poolmgr.engine.job import AnyJob, Task
-from poolmgr.engine.worker import Fd, Setup, main
-from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED, Cells
+from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED
 from poolmgr.runtime.inherit import disown, own
-from poolmgr.runtime.lifeline import guard
-from poolmgr.runtime.output import OutputPipe
-from poolmgr.runtime.signals import held_back
-from poolmgr.runtime.stderr import startable_stderr
 from poolmgr.runtime.tree import descendants, kill_group
 
 if TYPE_CHECKING:
@@ -42,23 +34,6 @@ if TYPE_CHECKING:
 #: Seconds to wait for the exit code of a worker whose end the kernel has told us of.  The fork server reports it a
 #: moment later; if it is dead itself, nobody ever will.
 REAP = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """How the workers of a pool are made."""
-
-    context: Any
-    make_process: Callable[..., Any]
-    initializer: Callable[..., object] | None
-    initargs: tuple[Any, ...]
-    wrap_exception: bool
-    capture_output: bool
-
-    @property
-    def forks(self) -> bool:
-        """Whether workers inherit this process's memory."""
-        return bool(self.context.get_start_method() == "fork")
 
 
 class Handle:
@@ -111,59 +86,22 @@ class Handle:
         self._pidfd = NONE
         self._encoder = Encoder(functions)
         self._large: dict[int, wire.Buffer] = {}
-        self._make(spec, bell)
-
-    def _make(self, spec: Spec, bell: int) -> None:
-        self._forks = spec.forks
-        self.cells = Cells(inherit=spec.forks)
-        ours, theirs = socket.socketpair()
-        self.output = (OutputPipe("out"), OutputPipe("err")) if spec.capture_output else ()
-        self.channel = Channel(own(ours.detach()))
-        #: Wakes a caller that waits for this worker in ``get()``.
-        self.leader_bell = own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
-        for pipe in self.output:
-            own(pipe.fd)
-        self._theirs: socket.socket | None = theirs
-        setup = Setup(
-            channel=Fd(theirs.fileno()),
-            # Duplicates: a forked child closes what is its owner's.
-            bell=Fd(os.dup(bell)),
-            leader_bell=Fd(os.dup(self.leader_bell)),
-            cells=self.cells,
-            lifeline=guard(),
-            initializer=spec.initializer,
-            initargs=spec.initargs,
-            wrap_exception=spec.wrap_exception,
-            output=(Fd(self.output[0].worker_fd), Fd(self.output[1].worker_fd)) if self.output else None,
-        )
-        self._bells = (setup.bell.fd, setup.leader_bell.fd)
-        self.process: BaseProcess = spec.make_process(spec.context, target=main, args=(setup,))
-        self.process.name = self.process.name.replace("Process", "PoolWorker")
-        self.process.daemon = True
+        self._ends = ends = Ends(spec, bell)
+        self.cells, self.channel, self.output = ends.cells, ends.channel, ends.output
+        self.leader_bell, self.process = ends.leader_bell, ends.process(spec)
 
     def start(self) -> None:
         """Start the process; what cannot be started leaves nothing open."""
+        self._ends.lend()
         try:
-            with startable_stderr(), held_back(self._forks):
-                self.process.start()
+            self.process.start()
             # Before anybody sees the handle: a signal to process 0 would reach the owner's whole group.
             self.pid = getattr(self.process, "pid", None) or 0
         except BaseException:
             self.close()
             raise
         finally:
-            self._close_worker_ends()
-
-    def _close_worker_ends(self) -> None:
-        if self._theirs is None:
-            return
-        self._theirs.close()
-        self._theirs = None
-        for fd in self._bells:
-            os.close(fd)
-        self.cells.close_fd()
-        for pipe in self.output:
-            pipe.close_worker_end()
+            self._ends.part()
 
     def watch(self) -> int:
         """A descriptor that becomes readable when the process ends.
@@ -375,7 +313,7 @@ class Handle:
     def close(self) -> None:
         """Close what belongs to it. Its process has ended, or never started."""
         self.dead = True
-        self._close_worker_ends()
+        self._ends.part()
         disown(self.channel.fd)
         for pipe in self.output:
             disown(pipe.fd)

@@ -3,6 +3,8 @@
 Written under its lock, which is held for a few instructions and never while anybody's code runs, by whoever books the
 ends of tasks.  Read by any thread without it: ``tuple(a_deque)`` and ``list(a_dict.values())`` run in one piece under
 the interpreter's lock, and every record is immutable.
+
+The pictures are imported when the first is taken: a pool that starts need not wait for that (``model/log.py``).
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.model.brief import brief, brief_call, function_name
-from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine
+from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState
 from poolmgr.runtime.cells import BEGAN, Cells
+
+if TYPE_CHECKING:
+    from poolmgr.model.snapshot import Counts, JobSnapshot
 
 #: Jobs that ended well and are remembered.  More would only push the ones that need attention off the screen.
 DONE_KEPT = 200
@@ -64,6 +69,8 @@ class Done(NamedTuple):
 
     def describe(self, attempt: int = 1, retry_of: int | None = None) -> JobSnapshot:
         """The picture of the job."""
+        from poolmgr.model.snapshot import JobSnapshot
+
         return JobSnapshot(
             id=self.id,
             state=JobState.DONE,
@@ -157,6 +164,8 @@ class Ledger:
 
     def counts(self, submitted: int, running: int) -> Counts:
         """All counts, ``submitted`` being how many jobs there have been and ``running`` how many run."""
+        from poolmgr.model.snapshot import Counts
+
         ended = self.ended
         return Counts(
             submitted=submitted,
@@ -183,6 +192,8 @@ def describe(
     state: JobState | None = None,
 ) -> JobSnapshot:
     """The picture of one job. Runs no code of a user."""
+    from poolmgr.model.snapshot import JobSnapshot
+
     function, args, kwds = job.call
     return JobSnapshot(
         id=job.id,

@@ -11,7 +11,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 from poolmgr.errors import PoolClosed
@@ -19,6 +18,49 @@ from poolmgr.runtime.inherit import disown, own
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Step:
+    """A step to run on the dispatcher's thread, and the gate at which its asker waits for what comes of it.
+
+    Not a ``concurrent.futures.Future``: that import alone takes as long as starting two workers by fork, and a
+    KeyboardInterrupt in the middle of its wait can leave its lock held, for which the dispatcher would then wait.
+    """
+
+    __slots__ = ("_call", "_error", "_gate", "_value")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._value: Any = None
+        #: What its asker is told if it never runs.
+        self._error: BaseException | None = PoolClosed("the pool has ended")
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def run(self) -> None:
+        """Run it, and let its asker go on."""
+        try:
+            self._value = self._call()
+            self._error = None
+        except Exception as error:  # the asker's: it is raised there
+            self._error = error
+        finally:
+            self._gate.release()
+
+    def refuse(self) -> None:
+        """Let its asker go on: it will not be run."""
+        self._gate.release()
+
+    def result(self) -> Any:
+        """Wait for what it returns, or raises."""
+        self._gate.acquire()
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            # Else the error's traceback, which has this frame, and the step, which has the error, keep each other.
+            del self
 
 
 class Mailbox:
@@ -33,7 +75,7 @@ class Mailbox:
         self.asleep = False
         #: True once the dispatcher takes no more.
         self.closed = False
-        self._inbox: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._inbox: deque[_Step] = deque()
 
     def wake(self) -> None:
         """Have the dispatcher look at its inbox and its backlog."""
@@ -53,16 +95,17 @@ class Mailbox:
         Raises:
             PoolClosed: The pool has ended.
         """
-        future: Future[T] = Future()
-        self._put(future, lambda: step(*args, **kwds))
-        return future.result()
+        asked = _Step(lambda: step(*args, **kwds))
+        self._put(asked)
+        value: T = asked.result()
+        return value
 
     def tell(self, step: Callable[[], object]) -> None:
         """Have ``step`` run on the dispatcher's thread some time soon; never if the pool has ended."""
-        self._put(Future(), step)
+        self._put(_Step(step))
 
-    def _put(self, future: Future[Any], step: Callable[[], Any]) -> None:
-        self._inbox.append((future, step))
+    def _put(self, step: _Step) -> None:
+        self._inbox.append(step)
         # Put first, then looked: either the closing dispatcher empties the inbox, or this does.
         if self.closed:
             self._refuse()
@@ -83,11 +126,7 @@ class Mailbox:
     def run(self) -> None:
         """Run what is in the inbox."""
         while self._inbox:
-            future, step = self._inbox.popleft()
-            try:
-                future.set_result(step())
-            except Exception as error:  # the asker's: it is raised there
-                future.set_exception(error)
+            self._inbox.popleft().run()
 
     def close(self) -> None:
         """Take no more."""
@@ -100,7 +139,7 @@ class Mailbox:
     def _refuse(self) -> None:
         while True:
             try:
-                future, _ = self._inbox.popleft()
+                step = self._inbox.popleft()
             except IndexError:
                 return
-            future.set_exception(PoolClosed("the pool has ended"))
+            step.refuse()

@@ -5,8 +5,7 @@ Nearly all jobs have no options: these share ``NO_OPTIONS``, and are neither lar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 
 class JobOptions(TypedDict, total=False):
@@ -19,8 +18,7 @@ class JobOptions(TypedDict, total=False):
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options of a job, checked."""
 
     priority: int = 0

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job, Task
 from poolmgr.engine.ledger import Done, began_at, describe
 from poolmgr.model.brief import function_name
-from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
+
+if TYPE_CHECKING:
+    from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
@@ -25,6 +28,8 @@ BAD_SHOWN = 300
 
 def take(dispatcher: Dispatcher, name: str, start_method: str, started: float, submitted: int) -> PoolSnapshot:
     """The picture of the pool now."""
+    from poolmgr.model.snapshot import PoolSnapshot
+
     now = time.time()
     handles = sorted(dispatcher.crew.handles.copy().values(), key=lambda handle: handle.slot)
     current = {handle.slot: handle.current() for handle in handles}
@@ -56,6 +61,8 @@ def _state(dispatcher: Dispatcher) -> PoolState:
 
 
 def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
+    from poolmgr.model.snapshot import WorkerSnapshot
+
     if handle.killed_for is not None:
         state = WorkerState.DYING
     elif handle.leaving or handle.retired:

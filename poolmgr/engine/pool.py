@@ -19,7 +19,7 @@ from typing import Any, Unpack
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
-from poolmgr.engine.handle import Spec
+from poolmgr.engine.ends import Spec
 from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
 from poolmgr.engine.options import NO_OPTIONS, JobOptions, checked

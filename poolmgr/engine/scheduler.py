@@ -15,8 +15,8 @@ it, carries the instructions out in their order, and tells what came of them in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 #: Seconds until a worker is started after 1, 2, 3, ... have died before they were of use.  A short first wait heals a
 #: hiccup unseen, a long last one keeps a broken initializer from eating the machine.
@@ -55,15 +55,13 @@ def batch_size(mean: float | None, waiting: int, workers: int, held: int) -> int
     return max(1, min(BATCH_MOST, int(BATCH_NS // mean), share))
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerReady:
+class WorkerReady(NamedTuple):
     """The worker has run its initializer."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerExited:
+class WorkerExited(NamedTuple):
     """The process is gone, or could not be started at all.
 
     ``used`` says whether it was ever sent a task, ``killed`` whether it was killed from outside.
@@ -76,28 +74,24 @@ class WorkerExited:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Resized:
+class Resized(NamedTuple):
     """The operator wants so many workers; those of ``idle`` have nothing to do."""
 
     size: int
     idle: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """No more jobs will come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticked:
+class Ticked(NamedTuple):
     """Time has passed."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """How things are: workers that have nothing to do, those of them that have had their share, and what waits."""
 
     idle: frozenset[int]
@@ -109,43 +103,37 @@ class Looked:
 Event = WorkerReady | WorkerExited | Resized | Closed | Ticked | Looked
 
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(NamedTuple):
     """Start a worker in this slot."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Retire:
+class Retire(NamedTuple):
     """Feed the worker no more; it leaves when it has finished what it has."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(NamedTuple):
     """Feed a retired worker again."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """Tell the worker to finish; it holds no task."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """Fail what waits: so many workers in a row could not start."""
 
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The pool has ended."""
 
 

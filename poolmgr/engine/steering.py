@@ -9,12 +9,14 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolmgr.engine import acts, picture
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.errors import PoolClosed
-from poolmgr.model.snapshot import PoolSnapshot
+
+if TYPE_CHECKING:
+    from poolmgr.model.snapshot import PoolSnapshot
 
 
 class SteeredPool(pool.Pool):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 
@@ -91,23 +92,6 @@ class JobSnapshot:
         if self.started is None:
             return None
         return max(0.0, (now if self.ended is None else self.ended) - self.started)
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of the log: an event of the pool, or a line that a worker printed."""
-
-    #: Counts up by one from 1 in each pool: a gap tells a viewer how many lines it was not shown.
-    seq: int
-    time: float
-    #: ``event`` for the pool's own, else the stream: ``out`` or ``err``.
-    kind: str
-    text: str
-    slot: int | None = None
-    pid: int | None = None
-    job_id: int | None = None
-    #: ``info``, ``warning`` or ``error``.
-    level: str = "info"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ Thread: any; pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from poolmgr.errors import UsageError
-from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine, PoolSnapshot, Trends, WorkerSnapshot
+from poolmgr.model.log import LogLine
+from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 #: The version of the schema.
@@ -131,7 +132,7 @@ def _worker(record: Mapping[str, Any]) -> WorkerSnapshot:
 
 
 def _record(value: WorkerSnapshot | JobSnapshot | LogLine) -> dict[str, Any]:
-    return {name: _plain(getattr(value, name)) for name in value.__slots__}
+    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
 
 
 def _plain(value: Any) -> Any:
@@ -142,5 +143,11 @@ def _plain(value: Any) -> Any:
 
 
 def _build(kind: type[T], record: Mapping[str, Any]) -> T:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    known = _names(kind)
     return kind(**{key: value for key, value in record.items() if key in known})
+
+
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a record: the lines of the log are named tuples, the others dataclasses with slots."""
+    names: tuple[str, ...] = LogLine._fields if kind is LogLine else kind.__slots__
+    return names

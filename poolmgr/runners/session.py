@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from poolmgr.control.local import LocalControl
+from poolmgr.engine.crew import WORKER
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import UsageError
 from poolmgr.model.requests import Resume
@@ -23,6 +24,7 @@ from poolmgr.model.snapshot import Counts, PoolSnapshot
 from poolmgr.model.states import PoolState
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
+from poolmgr.runtime.forkserver import preload
 
 
 class Session:
@@ -58,6 +60,7 @@ class Session:
     def _open(self) -> None:
         resource_tracker.ensure_running()
         if self._start_method == "forkserver":
+            preload(WORKER)
             forkserver.ensure_running()
         with ExitStack() as stack:
             context = multiprocessing.get_context(self._start_method)

@@ -18,6 +18,11 @@ def own(fd: int) -> int:
     return fd
 
 
+def lend(fd: int) -> None:
+    """Have children that are forked from now on keep ``fd``; it is still to be closed by :func:`disown`."""
+    _owned.discard(fd)
+
+
 def disown(fd: int) -> None:
     """Close ``fd`` here."""
     _owned.discard(fd)

@@ -50,6 +50,13 @@ def test_workers_import_nothing_heavy(code: str) -> None:
     assert not imported_by(code) & HEAVY
 
 
+def test_pool_starts_without_what_takes_long_to_import() -> None:
+    """Opening a pool and running a job imports nothing that takes as long as starting a worker by fork."""
+    code = "import poolmgr; pool = poolmgr.Pool(1); assert pool.apply(abs, (-1,)) == 1; pool.terminate(); pool.join()"
+    slow = {"asyncio", "concurrent", "dataclasses", "inspect", "logging", "pathlib", "cloudpickle", "numpy"}
+    assert not imported_by(code) & slow
+
+
 def test_command_line_imports_no_screen() -> None:
     """The verbs, the session and the run without a screen import no textual."""
     code = "import poolmgr.cli.root, poolmgr.cli.screen, poolmgr.cli.headless, poolmgr.runners.session"

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from poolmgr.model.control import Listener
+from poolmgr.model.log import LogLine
 from poolmgr.model.requests import Reply, Request
-from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 #: 2024-05-01 12:00:00 UTC.

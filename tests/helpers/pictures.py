@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from poolmgr.model.snapshot import Counts, JobSnapshot, LogLine, PoolSnapshot, Trends, WorkerSnapshot
+from poolmgr.model.log import LogLine
+from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
 

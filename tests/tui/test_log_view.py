@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from textual.app import App, ComposeResult
 
-from poolmgr.model.snapshot import LogLine
+from poolmgr.model.log import LogLine
 from poolmgr.tui.widgets.log_view import KEEP, LogView
 from tests.helpers.fake_control import make_log
 from tests.helpers.pilot import screen_text
@@ -124,4 +122,4 @@ def _lines(app: LogApp) -> list[str]:
 
 
 def _output(text: str) -> list[LogLine]:
-    return [replace(make_log(2, 2)[0], text=text, kind="out", slot=2)]
+    return [make_log(2, 2)[0]._replace(text=text, kind="out", slot=2)]

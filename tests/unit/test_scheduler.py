@@ -50,6 +50,11 @@ def looked(*idle: int, spent: frozenset[int] = NOBODY, waiting: bool = False, fe
     return Looked(frozenset(idle), spent, waiting, feeding)
 
 
+def exact(instructions: list[Instruction]) -> list[tuple[type[Instruction], Instruction]]:
+    """With their types: two named tuples of the same values are equal, whatever they mean."""
+    return [(type(instruction), instruction) for instruction in instructions]
+
+
 def test_unknown_function_travels_alone() -> None:
     """Nobody has measured it: one slow task must not hold others up."""
     assert batch_size(None, 10_000, 2, held=0) == 1
@@ -91,12 +96,12 @@ def test_batches_are_bounded(mean: float | None, waiting: int, workers: int, hel
 def test_resize_fills_free_slots_and_retires_the_highest() -> None:
     """Growing spawns into the lowest free slots; shrinking feeds the highest no more and lets them leave when idle."""
     scheduler = ready()
-    assert scheduler.handle(Resized(4)) == [Spawn(2), Spawn(3)]
+    assert exact(scheduler.handle(Resized(4))) == exact([Spawn(2), Spawn(3)])
     scheduler.handle(WorkerReady(2))
     scheduler.handle(WorkerReady(3))
-    assert scheduler.handle(Resized(1)) == [Retire(1), Retire(2), Retire(3)]
-    assert scheduler.handle(looked(0, 2)) == [Leave(2)]
-    assert scheduler.handle(Resized(3)) == [Keep(1), Keep(3)]
+    assert exact(scheduler.handle(Resized(1))) == exact([Retire(1), Retire(2), Retire(3)])
+    assert exact(scheduler.handle(looked(0, 2))) == exact([Leave(2)])
+    assert exact(scheduler.handle(Resized(3))) == exact([Keep(1), Keep(3)])
 
 
 def test_shrinking_retires_those_that_have_nothing_to_do() -> None:
@@ -105,9 +110,9 @@ def test_shrinking_retires_those_that_have_nothing_to_do() -> None:
     scheduler.handle(Resized(4))
     scheduler.handle(WorkerReady(2))
     scheduler.handle(WorkerReady(3))
-    assert scheduler.handle(Resized(3, frozenset({0}))) == [Retire(0)]
-    assert scheduler.handle(looked(0)) == [Leave(0)]
-    assert scheduler.handle(Resized(1, frozenset({2}))) == [Retire(2), Retire(3)]
+    assert exact(scheduler.handle(Resized(3, frozenset({0})))) == exact([Retire(0)])
+    assert exact(scheduler.handle(looked(0))) == exact([Leave(0)])
+    assert exact(scheduler.handle(Resized(1, frozenset({2})))) == exact([Retire(2), Retire(3)])
 
 
 def test_shrinking_retires_one_that_starts_before_one_that_works() -> None:
@@ -117,13 +122,13 @@ def test_shrinking_retires_one_that_starts_before_one_that_works() -> None:
     scheduler.started(1)
     scheduler.handle(WorkerReady(1))
     assert scheduler.handle(Resized(1)) == []
-    assert scheduler.handle(WorkerReady(0)) == [Retire(0)]
+    assert exact(scheduler.handle(WorkerReady(0))) == exact([Retire(0)])
 
 
 def test_worker_that_dies_after_use_is_replaced_at_once() -> None:
     """Death in a job is no failure of the start."""
     scheduler = ready()
-    assert scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=True, now=5.0)) == [Spawn(1)]
+    assert exact(scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=True, now=5.0))) == exact([Spawn(1)])
 
 
 def test_failing_starts_back_off_and_are_then_reported() -> None:
@@ -139,7 +144,7 @@ def test_failing_starts_back_off_and_are_then_reported() -> None:
         assert scheduler.not_before is not None
         waits.append(round(scheduler.not_before - now, 6))
         now = scheduler.not_before
-        assert scheduler.handle(Ticked(now)) == [Spawn(0), Spawn(1)]
+        assert exact(scheduler.handle(Ticked(now))) == exact([Spawn(0), Spawn(1)])
     assert waits == list(BACKOFF[:GIVE_UP_AFTER])
 
 
@@ -155,7 +160,7 @@ def test_pool_that_gave_up_tries_again_only_for_new_tasks() -> None:
     scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=False, now=now))
     now = scheduler.not_before or now
     assert scheduler.handle(Ticked(now)) == []
-    assert scheduler.handle(looked(waiting=True)) == [Spawn(0)]
+    assert exact(scheduler.handle(looked(waiting=True))) == exact([Spawn(0)])
 
 
 def test_workers_killed_from_outside_are_replaced_soon_and_given_up_late() -> None:
@@ -175,7 +180,7 @@ def test_worker_that_had_its_share_leaves_and_is_replaced() -> None:
     """It leaves once it is idle, and another takes its place."""
     scheduler = ready(1)
     assert scheduler.handle(looked(spent=frozenset({0}), waiting=True)) == []
-    assert scheduler.handle(looked(0, spent=frozenset({0}), waiting=True)) == [Leave(0), Spawn(1)]
+    assert exact(scheduler.handle(looked(0, spent=frozenset({0}), waiting=True))) == exact([Leave(0), Spawn(1)])
 
 
 def test_closed_pool_ends_when_all_is_done() -> None:
@@ -184,11 +189,11 @@ def test_closed_pool_ends_when_all_is_done() -> None:
     scheduler.handle(Closed())
     assert scheduler.handle(looked(0, 1, feeding=True)) == []
     assert scheduler.handle(looked(1, waiting=True)) == []
-    assert scheduler.handle(looked(1)) == [Leave(1)]
+    assert exact(scheduler.handle(looked(1))) == exact([Leave(1)])
     assert scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=False, now=1.0)) == []
-    assert scheduler.handle(looked(0)) == [Leave(0)]
+    assert exact(scheduler.handle(looked(0))) == exact([Leave(0)])
     scheduler.handle(WorkerExited(0, used=True, killed=False, waiting=False, now=1.0))
-    assert scheduler.handle(looked()) == [End()]
+    assert exact(scheduler.handle(looked())) == exact([End()])
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from poolmgr.model.snapshot import LogLine
+from poolmgr.model.log import LogLine
 from poolmgr.tui.format import count, fit, harmless, time_of_day
 from poolmgr.tui.keys import bindings
 
