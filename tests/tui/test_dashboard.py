@@ -64,7 +64,7 @@ async def test_wide_screen_adds_detail_and_chart() -> None:
         assert "monitor 1.2% cpu" in text
         assert "cpu 194%" in text
         assert "Throughput" in text
-        assert " 63.0 " in text
+        assert " 80.0 " in text
         assert "Detail: job 1, follows the cursor" in text
         assert "pipeline.resize('key-1.png',)" in text
         await pilot.press("tab", "j")
