@@ -110,6 +110,19 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
 
 
+def fine(seconds: float | None) -> str:
+    """A duration that may be very short, in at most six cells: ``812us``, ``9.6ms``, ``118ms``, ``1.9s``, ``3m12s``."""
+    if seconds is None:
+        return ""
+    for unit, factor in (("ns", 1e9), ("us", 1e6), ("ms", 1e3), ("s", 1.0)):
+        value = max(seconds, 0.0) * factor
+        if value < 9.95 and unit != "ns":
+            return f"{value:.1f}{unit}"
+        if value < (59.5 if unit == "s" else 999.5):
+            return f"{value:.0f}{unit}"
+    return duration(seconds).replace("m00s", "m").replace("h00m", "h")
+
+
 def clock(seconds: float) -> str:
     """A long duration as a clock shows it: ``00:12:41``, ``2d 03:00:00``."""
     days, rest = divmod(round(seconds), 86_400)
