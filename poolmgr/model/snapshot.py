@@ -7,9 +7,12 @@ the epoch (``time.time()``) unless a name says otherwise; durations are seconds;
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.times import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class WorkerSnapshot:
     rss: int | None = None
     #: CPU percent, one value a second, oldest first, at most 60.
     cpu_history: tuple[float, ...] = ()
+    #: Where its time went over the last ten seconds; None where nobody records it.
+    times: Times | None = None
 
     @property
     def name(self) -> str:
@@ -105,6 +110,71 @@ class Trends:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionSnapshot:
+    """All tasks of one function since recording began. Durations are of tasks that ended, in seconds."""
+
+    name: str
+    done: int = 0
+    failed: int = 0
+    running: int = 0
+    #: Tasks there are, those that wait included; None if too many wait to be counted.
+    total: int | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    longest: float | None = None
+    #: Tasks that ended a second, over the last ten seconds.
+    rate: float = 0.0
+    #: Bytes to a worker and back for a task, on average.
+    bytes_each: float | None = None
+    #: Percent of the time that workers ran any function.
+    share: float = 0.0
+    durations: Distribution = field(default_factory=Distribution)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the pool runs on."""
+
+    #: Cores that the pool may use.
+    cores: int
+    #: Processes of anybody that compute or would like to, a mean over the last seconds.
+    runnable: float
+    memory: int
+    memory_available: int
+
+
+class Rule(StrEnum):
+    """What a verdict can be, in the order in which they are looked for."""
+
+    DEAD_LOOP = "DEAD LOOP"
+    FAILING = "FAILING"
+    STRAGGLER = "STRAGGLER"
+    IPC_BOUND = "IPC-BOUND"
+    STARVED = "STARVED"
+    OVERSUBSCRIBED = "OVERSUBSCRIBED"
+    WAITING_ON_IO = "WAITING ON I/O"
+    MEMORY = "MEMORY"
+    START_UP = "START-UP"
+    SKEW = "SKEW"
+    HEALTHY = "HEALTHY"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why the pool is as fast as it is."""
+
+    rule: Rule
+    #: What was found, with its numbers.
+    text: str
+    #: The one thing to do about it, empty if there is none.
+    advice: str = ""
+    #: The job and the worker that it points at.
+    job_id: int | None = None
+    slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolSnapshot:
     """A pool at one moment."""
 
@@ -136,6 +206,12 @@ class PoolSnapshot:
     expected: int | None = None
     #: When the last job will have been submitted, where time sets the end and not a number; None otherwise.
     until: float | None = None
+    #: Those with most of the work first; none where nobody records them.
+    functions: tuple[FunctionSnapshot, ...] = ()
+    #: Where the workers' time went over the last ten seconds; None where nobody records it.
+    times: Times | None = None
+    verdict: Verdict | None = None
+    machine: Machine | None = None
 
     @property
     def whole(self) -> int:

@@ -13,9 +13,21 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from poolmgr.errors import UsageError
+from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
-from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
+from poolmgr.model.snapshot import (
+    Counts,
+    FunctionSnapshot,
+    JobSnapshot,
+    Machine,
+    PoolSnapshot,
+    Rule,
+    Trends,
+    Verdict,
+    WorkerSnapshot,
+)
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.times import Times
 
 #: The version of the schema.
 STATUS_VERSION = 1
@@ -78,6 +90,10 @@ def to_status(snapshot: PoolSnapshot, records: Records | None = None) -> dict[st
         "until": snapshot.until,
         "monitor": {"cpu_percent": snapshot.monitor_percent, "board_pid": snapshot.board_pid},
         "log": log,
+        "functions": [_function(function) for function in snapshot.functions],
+        "times": _fields(snapshot.times),
+        "verdict": _fields(snapshot.verdict),
+        "machine": _fields(snapshot.machine),
     }
 
 
@@ -118,6 +134,10 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         until=status.get("until"),
         monitor_percent=monitor["cpu_percent"],
         board_pid=monitor["board_pid"],
+        functions=tuple(_function_of(record) for record in status.get("functions", ())),
+        times=_optional(Times, status.get("times")),
+        verdict=_verdict(status.get("verdict")),
+        machine=_optional(Machine, status.get("machine")),
     )
 
 
@@ -127,11 +147,35 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
 
 
 def _worker(record: Mapping[str, Any]) -> WorkerSnapshot:
-    changed = {"state": WorkerState(record["state"]), "cpu_history": tuple(record["cpu_history"])}
+    changed = {
+        "state": WorkerState(record["state"]),
+        "cpu_history": tuple(record["cpu_history"]),
+        "times": _optional(Times, record.get("times")),
+    }
     return _build(WorkerSnapshot, {**record, **changed})
 
 
-def _record(value: WorkerSnapshot | JobSnapshot | LogLine) -> dict[str, Any]:
+def _function(function: FunctionSnapshot) -> dict[str, Any]:
+    return {**_record(function), "durations": function.durations.plain()}
+
+
+def _function_of(record: Mapping[str, Any]) -> FunctionSnapshot:
+    return _build(FunctionSnapshot, {**record, "durations": Distribution.from_plain(record["durations"])})
+
+
+def _verdict(record: Mapping[str, Any] | None) -> Verdict | None:
+    return None if record is None else _build(Verdict, {**record, "rule": Rule(record["rule"])})
+
+
+def _fields(value: Times | Verdict | Machine | None) -> dict[str, Any] | None:
+    return None if value is None else _record(value)
+
+
+def _optional(kind: type[T], record: Mapping[str, Any] | None) -> T | None:
+    return None if record is None else _build(kind, record)
+
+
+def _record(value: Any) -> dict[str, Any]:
     return {name: _plain(getattr(value, name)) for name in _names(type(value))}
 
 
@@ -139,6 +183,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # A StrEnum would need poolmgr to be unpickled.
         return str(value)
+    if isinstance(value, Times):
+        return _record(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 
+from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
-from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
+from poolmgr.model.snapshot import (
+    Counts,
+    FunctionSnapshot,
+    JobSnapshot,
+    Machine,
+    PoolSnapshot,
+    Rule,
+    Trends,
+    Verdict,
+    WorkerSnapshot,
+)
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.times import Times
+
+DURATIONS = Distribution(2, 9, 5, ((4, 1), (5, 1)))
+TIMES = Times(81.0, 6.0, 9.0, 1.0, 3.0)
 
 
 def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int = 40) -> PoolSnapshot:
@@ -21,7 +36,9 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         time=time,
         counts=Counts(60, 15, 2, 36, 3, 1, 2, 1, tasks_done),
         workers=(
-            WorkerSnapshot(0, 101, WorkerState.RUNNING, 990.0, 2, 7, "resize", 1.5, 20, 1, 97.5, 1 << 20, (90.0, 97.5)),
+            WorkerSnapshot(
+                0, 101, WorkerState.RUNNING, 990.0, 2, 7, "resize", 1.5, 20, 1, 97.5, 1 << 20, (90.0, 97.5), TIMES
+            ),
             WorkerSnapshot(1, 102, WorkerState.IDLE, 990.1),
         ),
         jobs=(
@@ -42,4 +59,25 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         board_pid=4242,
         expected=80,
         until=1200.0,
+        functions=(
+            FunctionSnapshot(
+                "resize",
+                20,
+                1,
+                1,
+                30,
+                0.04,
+                0.09,
+                0.1,
+                0.4,
+                2.0,
+                61_000.5,
+                58.0,
+                Distribution(2, 9, 5, ((4, 1), (5, 1))),
+            ),
+            FunctionSnapshot("fetch"),
+        ),
+        times=TIMES,
+        verdict=Verdict(Rule.STRAGGLER, "job 7 has run for 41s", "stop it", 7, 0),
+        machine=Machine(8, 2.5, 16 << 30, 8 << 30),
     )
