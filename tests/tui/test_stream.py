@@ -69,13 +69,16 @@ def test_an_edge_has_the_old_job_in_front_and_the_new_one_behind() -> None:
 
 
 def test_two_workers_share_a_cell() -> None:
-    """The upper half is the first worker, the lower half the second; a mark of either takes the cell."""
+    """The upper half is the first worker, the lower half the second; what went wrong with either takes the cell."""
     one, two, idle, little = full(1), full(2), StreamCell(), StreamCell(1, 1)
     assert pair_glyph(one, two).text == "▀"
     assert pair_glyph(one, two).look[:2] == ("f0", "f1")
     assert pair_glyph(one, one).text == "█"
     assert (pair_glyph(one, idle).text, pair_glyph(idle, two).text, pair_glyph(idle, little).text) == ("▀", "▄", " ")
     assert pair_glyph(one, StreamCell(8, 1, mark="x")).text == "x"
+    start = StreamCell(mark="~")
+    assert pair_glyph(idle, start).text == pair_glyph(start, start).text == "~"
+    assert pair_glyph(one, start) == ("▀", ("f0", "respawn", False, False))
 
 
 def test_letters_and_marks_are_never_the_same() -> None:
@@ -141,7 +144,7 @@ def test_a_job_begins_and_ends_at_its_eighth() -> None:
     resize = recording.function("resize")
     recording.slot(0).run(at(1.5), at(4.25), resize, done=1)
     begins, ends, idle = StreamCell(4, None, 4, resize), StreamCell(2, resize, 2, None), StreamCell()
-    assert shown(recording.picture(at(6) - 1)) == (idle, begins, full(resize), full(resize), ends, idle)
+    assert shown(recording.picture(at(6))) == (idle, begins, full(resize), full(resize), ends, idle)
 
 
 def test_one_job_gives_way_to_another() -> None:
@@ -150,7 +153,7 @@ def test_one_job_gives_way_to_another() -> None:
     resize, encode = recording.function("resize"), recording.function("encode")
     recording.slot(0).run(at(0), at(1.5), resize, done=1)
     recording.slot(0).run(at(1.5), at(3), encode, done=1)
-    assert shown(recording.picture(at(3) - 1), 3) == (full(resize), StreamCell(8, resize, 4, encode), full(encode))
+    assert shown(recording.picture(at(3)), 3) == (full(resize), StreamCell(8, resize, 4, encode), full(encode))
 
 
 def test_many_small_jobs_are_a_height() -> None:
@@ -158,7 +161,7 @@ def test_many_small_jobs_are_a_height() -> None:
     recording = Recording(0, 0.0)
     tiny = recording.function("tiny")
     recording.slot(0).run(at(0), at(1), tiny, busy=at(0.5), done=900)
-    assert shown(recording.picture(at(1)), 2)[0] == StreamCell(4, tiny)
+    assert shown(recording.picture(at(1)), 1)[0] == StreamCell(4, tiny)
 
 
 def test_newest_slice_counts_what_has_gone_by_of_it() -> None:
@@ -193,7 +196,7 @@ def test_rows_are_made_when_they_are_seen() -> None:
     picture = stream_picture(recording.picture(at(4)), workers, 10, ring=SECONDS)
     assert len(picture.rows) == 1000
     assert picture.rows[-1].label == "resize 41.0s"
-    assert picture.rows[-1].cells[-1] == StreamCell()
+    assert picture.rows[-1].cells[-2:] == (StreamCell(), StreamCell(2, 1, 2, None))
     assert picture.rows[0].label == "idle 41.0s"
     assert [each.name for each in picture.rows[1:3]] == ["w2", "w3"]
     assert (picture.functions, picture.seconds) == (("other", "pipeline.resize"), WIDTHS[SECONDS] / SECOND)

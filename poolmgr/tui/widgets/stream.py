@@ -82,6 +82,7 @@ class StreamView(ScrollView, can_focus=True):
     StreamView > .stream-view--idle {{ color: $text-disabled; }}
     StreamView > .stream-view--line {{ color: $background; text-style: bold; }}
     StreamView > .stream-view--selected {{ text-style: reverse; }}
+    StreamView:nocolor > .stream-view--fail, StreamView:nocolor > .stream-view--alarm {{ color: $foreground; }}
     {palette.css("StreamView", "stream-view")}
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -85,11 +85,13 @@ def letter_glyph(cell: StreamCell) -> Glyph:
 
 @lru_cache(16384)
 def pair_glyph(above: StreamCell, below: StreamCell) -> Glyph:
-    """Two workers a line. A mark of either takes the whole cell."""
+    """Two workers a line. What went wrong with either takes the whole cell; a start only if the other is idle."""
     for cell in (above, below):
-        if cell.mark:
+        if cell.mark and cell.mark != "~":
             return _marked(cell)
     upper, lower = _half(above), _half(below)
+    if {upper, lower} <= {"respawn", ""} and (upper or lower):
+        return Glyph("~", Look("respawn"))
     if upper and lower:
         return Glyph("█", Look(upper)) if upper == lower else Glyph("▀", Look(upper, lower))
     if upper:
@@ -108,13 +110,15 @@ def selected(glyph: Glyph, *, plain: bool) -> Glyph:
 
 
 def _half(cell: StreamCell) -> str:
+    if cell.mark:
+        return _MARK_INKS[cell.mark]
     if cell.function is None or cell.fill < _HALF:
         return ""
     return palette.style_of(cell.function)
 
 
 def _marked(cell: StreamCell) -> Glyph:
-    return Glyph(cell.mark, Look(_MARK_INKS.get(cell.mark, "fail")))
+    return Glyph(cell.mark, Look(_MARK_INKS[cell.mark]))
 
 
 def axis(columns: int, seconds: float, chosen: int | None, *, marker: str = "▲") -> str:

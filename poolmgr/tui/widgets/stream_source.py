@@ -63,8 +63,10 @@ class _Rows(Sequence[StreamRow]):
     def _make(self, worker: WorkerSnapshot) -> StreamRow:
         history, ring = self._history, self._ring
         track = history.tracks.get(worker.slot, Track())
-        buckets = track.cells(ring, history.number(ring), self._columns)
-        return StreamRow(worker.name, cells(buckets, WIDTHS[ring], history.now % WIDTHS[ring]), *_label(worker))
+        # A slice of which nothing has gone by yet is not shown: it would look like a pause.
+        last, elapsed = divmod(history.now - 1, WIDTHS[ring])
+        buckets = track.cells(ring, last, self._columns)
+        return StreamRow(worker.name, cells(buckets, WIDTHS[ring], elapsed + 1), *_label(worker))
 
 
 def cells(buckets: Sequence[Bucket | None], width: int, elapsed: int) -> tuple[StreamCell, ...]:
@@ -82,7 +84,7 @@ def cells(buckets: Sequence[Bucket | None], width: int, elapsed: int) -> tuple[S
             if bucket is None
             else _cell(
                 bucket,
-                width if place < last else max(1, elapsed),
+                width if place < last else elapsed,
                 # What runs at the start of the next slice, if anything did, ran at the end of this one.
                 place < last and (after := buckets[place + 1]) is not None and bool(after.busy),
             )

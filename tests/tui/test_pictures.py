@@ -1,0 +1,73 @@
+"""Pictures of the screens, in each size and look, as somebody looked at them and found them right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+from textual.containers import Vertical
+from textual.pilot import Pilot
+
+from poolmgr.model.durations import merged
+from poolmgr.tui.app import PoolmgrApp
+from poolmgr.tui.widgets.bars import TimeBar
+from poolmgr.tui.widgets.graph import Graph
+from poolmgr.tui.widgets.histogram import FunctionDurations, HistogramView
+from poolmgr.tui.widgets.stream import StreamView
+from poolmgr.tui.widgets.stream_source import stream_picture
+from tests.helpers.busy_pool import FUNCTIONS, busy_durations, busy_history, busy_snapshot
+from tests.helpers.canvas import Canvas
+from tests.helpers.fake_control import FakeControl
+from tests.helpers.looks import Picture, each_look
+
+
+class Gallery(Vertical):
+    """Widgets one above the other."""
+
+    DEFAULT_CSS = "Gallery > Graph, Gallery > HistogramView { height: 1fr; border-top: solid $foreground; }"
+
+
+def cockpit(ascii: bool) -> App[Any]:
+    """The whole app on a busy pool."""
+    return PoolmgrApp(FakeControl(busy_snapshot()), ascii=ascii)
+
+
+@each_look
+def test_dashboard(picture: Picture, size: str, look: str) -> None:
+    """The first screen: header, workers, jobs, log, and what there is beside them where there is room."""
+    assert picture(cockpit, size, look)
+
+
+@each_look
+def test_stream(picture: Picture, size: str, look: str) -> None:
+    """The task stream: a worker that sits on one job, one that was killed and started again, and busy ones."""
+
+    async def take(pilot: Pilot[Any]) -> None:
+        await pilot.pause()
+        view = pilot.app.query_one(StreamView)
+        view.take(stream_picture(busy_history(), busy_snapshot().workers, view.columns, selected=20))
+
+    assert picture(lambda ascii: Canvas(StreamView(), ascii=ascii), size, look, run_before=take)
+
+
+@each_look
+def test_gallery(picture: Picture, size: str, look: str) -> None:
+    """The graph as an area and as a line, the durations, and the bar of times."""
+
+    async def take(pilot: Pilot[Any]) -> None:
+        await pilot.pause()
+        snapshot, durations = busy_snapshot(), busy_durations()
+        area, line = pilot.app.query(Graph)
+        area.take("Throughput, tasks/s, 2 min", snapshot.history.throughput)
+        line.take("CPU %, 2 min", snapshot.history.cpu)
+        functions = [
+            FunctionDurations(number, name, each)
+            for number, ((name, _, _), each) in enumerate(zip(FUNCTIONS, durations, strict=True), 1)
+        ]
+        pilot.app.query_one(HistogramView).take(merged(durations), functions)
+        pilot.app.query_one(TimeBar).take({"work": 81, "ser": 6, "wait": 9, "start": 1, "idle": 3})
+
+    def gallery(ascii: bool) -> App[Any]:
+        return Canvas(Gallery(Graph(), Graph(area=False, top=800), HistogramView(), TimeBar()), ascii=ascii)
+
+    assert picture(gallery, size, look, run_before=take)
