@@ -6,11 +6,12 @@ import random
 from dataclasses import replace
 
 from poolmgr.model.buckets import FINE, SECOND, WIDTHS, History
-from poolmgr.model.durations import Distribution, Histogram
-from poolmgr.model.recording import Recording
+from poolmgr.model.durations import Histogram
 from poolmgr.model.log import LogLine
-from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
+from poolmgr.model.recording import Recording
+from poolmgr.model.snapshot import Counts, FunctionSnapshot, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, WorkerState
+from poolmgr.model.times import Times
 from tests.helpers.fake_control import NOW, make_job, make_snapshot, make_worker
 
 #: Workers, and seconds that their history goes back.
@@ -64,15 +65,22 @@ def _one_slice(recording: Recording, draw: random.Random, numbers: list[int], sl
         recorder.run(edge, moment + width, numbers[draw.randrange(len(FUNCTIONS))])
 
 
-def busy_durations() -> tuple[Distribution, ...]:
-    """How long the tasks of each function took, in the order of :data:`FUNCTIONS`."""
+def busy_functions() -> tuple[FunctionSnapshot, ...]:
+    """What is told of each function."""
     draw = random.Random(7)
     found = []
-    for _, mean, often in FUNCTIONS:
+    for name, mean, often in FUNCTIONS:
         histogram = Histogram()
         known = [int(SECOND * draw.lognormvariate(0, 0.4) * mean / 2) for _ in range(often * 100)]
         histogram.add(known, count=len(known), total=sum(known))
-        found.append(histogram.picture())
+        durations = histogram.picture()
+        p50, p95, p99 = (durations.quantile(share) / SECOND for share in (0.5, 0.95, 0.99))
+        found.append(
+            FunctionSnapshot(
+                name, often * 5000, often, 1, often * 6000, p50, p95, p99, durations.longest / SECOND, 7.0 * often,
+                61_000.0 / often, 100 * often / 9, durations,
+            )
+        )  # fmt: skip
     return tuple(found)
 
 
@@ -93,6 +101,8 @@ def busy_snapshot() -> PoolSnapshot:
         monitor_percent=0.7,
         board_pid=4119,
         expected=60_000,
+        functions=busy_functions(),
+        times=Times(work=81, serialise=6, wait=9, start=1, idle=3),
     )
 
 

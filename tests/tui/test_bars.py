@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poolmgr.model.times import Times
 from poolmgr.tui.widgets.bars import TimeBar, percents, shares, stacked
 from tests.helpers.canvas import Canvas
 from tests.helpers.pilot import screen_text, until
 
-TIMES = {"work": 8.1, "ser": 0.6, "wait": 0.9, "start": 0.1, "idle": 0.3}
+TIMES = Times(work=81, serialise=6, wait=9, start=1, idle=3)
 
 
 @given(st.lists(st.floats(0, 1e9), max_size=8), st.integers(0, 200))
@@ -28,15 +29,17 @@ def test_bar_and_percents_say_the_same() -> None:
     """The percents sum to 100, the bar fills its width, and each kind has a shade of its own."""
     assert "".join(text for text, _ in percents(TIMES)) == "work 81 ser 6 wait 9 start 1 idle 3 "
     assert "".join(text for text, _ in stacked(TIMES, 20)) == "█" * 16 + "▓▒▒ "
-    assert stacked({"work": 1.0}, 0) == []
+    assert stacked(TIMES, 0) == []
 
 
 async def test_what_is_not_known_is_left_out() -> None:
-    """A kind of time that nobody measures is not told as 0, and before anything is known the line is empty."""
+    """Where nobody records times the line is empty; where there is no room for the bar, the percents stay."""
     app = Canvas(TimeBar())
     async with app.run_test(size=(40, 3)) as pilot:
         await pilot.pause()
         assert screen_text(app).split("\n")[1].strip() == ""
-        app.widget.take({"work": 3.0, "idle": 1.0})
-        await until(pilot, lambda: "work 75 idle 25 ████" in screen_text(app))
-        assert "ser" not in screen_text(app)
+        app.widget.take(TIMES)
+        await until(pilot, lambda: "work 81 ser 6 wait 9 start 1 idle 3" in screen_text(app))
+        assert "█" not in screen_text(app)
+        await pilot.resize_terminal(60, 3)
+        await until(pilot, lambda: "idle 3 " + "█" * 20 + "▓▒▒ " in screen_text(app))

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolmgr.model.durations import Distribution, Histogram
+from poolmgr.model.snapshot import FunctionSnapshot
 from poolmgr.tui.format import fine
-from poolmgr.tui.widgets.histogram import FunctionDurations, HistogramView, log_edges, pile, scale_line
+from poolmgr.tui.widgets.histogram import FunctionDurations, HistogramView, by_function, log_edges, pile, scale_line
 from tests.helpers.canvas import Canvas
 from tests.helpers.pilot import screen_text, until
 
@@ -90,6 +91,19 @@ async def test_all_and_each_function() -> None:
         assert lines[8].index("█") == lines[5].index("▁", 15)
         app.widget.take(None)
         await until(pilot, lambda: "no task has ended yet" in screen_text(app))
+
+
+def test_functions_keep_their_colours() -> None:
+    """A function's number is its place in the history, however they are sorted; one without tasks is left out."""
+    known = distribution(5)
+    functions = [
+        FunctionSnapshot("a", done=1, durations=known),
+        FunctionSnapshot("b", done=9, durations=known),
+        FunctionSnapshot("c"),
+        FunctionSnapshot("new", done=3, durations=known),
+    ]
+    found = by_function(functions, ["other", "c", "a", "b"])
+    assert [(each.name, each.number) for each in found] == [("b", 3), ("new", 0), ("a", 2)]
 
 
 @pytest.mark.parametrize("size", [(4, 3), (12, 2), (30, 4), (44, 12)])

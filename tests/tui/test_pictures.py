@@ -9,13 +9,14 @@ from textual.containers import Vertical
 from textual.pilot import Pilot
 
 from poolmgr.model.durations import merged
+from poolmgr.model.times import Times
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.widgets.bars import TimeBar
 from poolmgr.tui.widgets.graph import Graph
-from poolmgr.tui.widgets.histogram import FunctionDurations, HistogramView
+from poolmgr.tui.widgets.histogram import HistogramView, by_function
 from poolmgr.tui.widgets.stream import StreamView
 from poolmgr.tui.widgets.stream_source import stream_picture
-from tests.helpers.busy_pool import FUNCTIONS, busy_durations, busy_history, busy_snapshot
+from tests.helpers.busy_pool import FUNCTIONS, busy_history, busy_snapshot
 from tests.helpers.canvas import Canvas
 from tests.helpers.fake_control import FakeControl
 from tests.helpers.looks import Picture, each_look
@@ -56,16 +57,13 @@ def test_gallery(picture: Picture, size: str, look: str) -> None:
 
     async def take(pilot: Pilot[Any]) -> None:
         await pilot.pause()
-        snapshot, durations = busy_snapshot(), busy_durations()
+        snapshot = busy_snapshot()
+        functions = by_function(snapshot.functions, ["other", *[name for name, _, _ in FUNCTIONS]])
         area, line = pilot.app.query(Graph)
         area.take("Throughput, tasks/s, 2 min", snapshot.history.throughput)
         line.take("CPU %, 2 min", snapshot.history.cpu)
-        functions = [
-            FunctionDurations(number, name, each)
-            for number, ((name, _, _), each) in enumerate(zip(FUNCTIONS, durations, strict=True), 1)
-        ]
-        pilot.app.query_one(HistogramView).take(merged(durations), functions)
-        pilot.app.query_one(TimeBar).take({"work": 81, "ser": 6, "wait": 9, "start": 1, "idle": 3})
+        pilot.app.query_one(HistogramView).take(merged([each.durations for each in functions]), functions)
+        pilot.app.query_one(TimeBar).take(Times(work=81, serialise=6, wait=9, start=1, idle=3))
 
     def gallery(ascii: bool) -> App[Any]:
         return Canvas(Gallery(Graph(), Graph(area=False, top=800), HistogramView(), TimeBar()), ascii=ascii)

@@ -5,21 +5,24 @@ The parts are pure functions; the widget runs in the app's thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from textual.content import Content
 from textual.widget import Widget
 
+from poolmgr.model.times import Times
+
+#: A text and its style.
 Piece = tuple[str, str]
 
-#: Kinds of time in the order in which they are drawn, with shade and style.
-KINDS: dict[str, Piece] = {
-    "work": ("█", "$text-success"),
-    "ser": ("▓", "$text-warning"),
-    "wait": ("▒", "$text-accent"),
-    "start": ("░", "$text-secondary"),
-    "idle": (" ", "$text-disabled"),
-}
+#: Name, shade and style of each kind, in the order of the fields of ``Times``.
+KINDS = (
+    ("work", "█", "$text-success"),
+    ("ser", "▓", "$text-warning"),
+    ("wait", "▒", "$text-accent"),
+    ("start", "░", "$text-secondary"),
+    ("idle", " ", "$text-muted"),
+)
 
 
 def shares(values: Sequence[float], cells: int) -> list[int]:
@@ -35,18 +38,20 @@ def shares(values: Sequence[float], cells: int) -> list[int]:
     return whole
 
 
-def stacked(times: Mapping[str, float], width: int) -> list[Piece]:
+def stacked(times: Times, width: int) -> list[Piece]:
     """The bar itself: as many cells of each kind as its share of the time."""
-    known = [kind for kind in KINDS if kind in times]
-    cells = shares([max(0.0, times[kind]) for kind in known], width)
-    return [(KINDS[kind][0] * count, KINDS[kind][1]) for kind, count in zip(known, cells, strict=True) if count]
+    cells = shares(_values(times), width)
+    return [(shade * count, style) for (_, shade, style), count in zip(KINDS, cells, strict=True) if count]
 
 
-def percents(times: Mapping[str, float]) -> list[Piece]:
+def percents(times: Times) -> list[Piece]:
     """``work 81 ser 6 wait 9 start 1 idle 3``, whole percents that sum to 100."""
-    known = [kind for kind in KINDS if kind in times]
-    numbers = shares([max(0.0, times[kind]) for kind in known], 100)
-    return [(f"{kind} {number} ", KINDS[kind][1]) for kind, number in zip(known, numbers, strict=True)]
+    numbers = shares(_values(times), 100)
+    return [(f"{name} {number} ", style) for (name, _, style), number in zip(KINDS, numbers, strict=True)]
+
+
+def _values(times: Times) -> list[float]:
+    return [max(0.0, each) for each in (times.work, times.serialise, times.wait, times.start, times.idle)]
 
 
 class TimeBar(Widget):
@@ -56,17 +61,17 @@ class TimeBar(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._times: dict[str, float] = {}
+        self._times: Times | None = None
 
-    def take(self, times: Mapping[str, float]) -> None:
-        """Show these seconds or percents by kind, the kinds of :data:`KINDS`; one that is not known is left out."""
+    def take(self, times: Times | None) -> None:
+        """Show these; None where nobody records them, and then there is nothing to see."""
         if times != self._times:
-            self._times = dict(times)
+            self._times = times
             self.refresh()
 
     def render(self) -> Content:
-        """The line; nothing before anything is known."""
-        if sum(self._times.values()) <= 0:
+        """The line."""
+        if self._times is None:
             return Content("")
         text = percents(self._times)
         room = self.size.width - sum(len(part) for part, _ in text)

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from poolmgr.model.durations import Distribution
+from poolmgr.model.snapshot import FunctionSnapshot
 from poolmgr.tui import palette
 from poolmgr.tui.format import fine, fit, harmless, short_name
 from poolmgr.tui.ink import ink
@@ -38,6 +39,19 @@ class FunctionDurations:
     number: int
     name: str
     durations: Distribution
+
+
+def by_function(functions: Sequence[FunctionSnapshot], names: Sequence[str]) -> list[FunctionDurations]:
+    """What a snapshot tells of its functions, those with the most tasks first.
+
+    Args:
+        functions: The snapshot's.
+        names: The history's: a function's place among them is its number, which gives its colour.
+    """
+    numbers = {name: number for number, name in enumerate(names)}
+    known = [function for function in functions if function.durations.bins]
+    known.sort(key=lambda function: -(function.done + function.failed))
+    return [FunctionDurations(numbers.get(each.name, 0), each.name, each.durations) for each in known]
 
 
 def log_edges(shortest: float, longest: float, columns: int) -> list[float]:
