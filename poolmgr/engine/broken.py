@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 from pickle import PicklingError
 
+from poolmgr.engine.cloud import with_notes
 from poolmgr.errors import JobExited, JobKilled, PoolTerminated, RemoteError, WorkerDied, WorkerStartFailed
 
 
@@ -86,7 +87,8 @@ def translated(error: BaseException) -> BaseException:
         return JobCalledExit(*error.args)
     if kind is MaybeEncodingError:
         exc, value = map(_plain, error.args)
-        return (PicklingCalledExit if exc.startswith(f"{SystemExit.__name__}(") else ResultUnsendable)(exc, value)
+        twin = (PicklingCalledExit if exc.startswith(f"{SystemExit.__name__}(") else ResultUnsendable)(exc, value)
+        return with_notes(twin, error)
     return _TWINS[kind](*error.args) if kind in _TWINS else error
 
 

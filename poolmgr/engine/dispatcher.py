@@ -37,6 +37,7 @@ from typing import Any
 from poolmgr.engine import leader, wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.backlog import Segment
+from poolmgr.engine.cloud import Sender
 from poolmgr.engine.completion import Completion
 from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain, Durations
@@ -96,7 +97,7 @@ class Dispatcher(threading.Thread):
         #: Steps to run later, on this thread.
         self.timers = Timers()
         self._selector = selectors.DefaultSelector()
-        functions = Functions()
+        functions = Functions(Sender(spec.forks))
         self.crew = Crew(
             spec, self.mailbox.bell, functions, self.ledger, self._selector,
             exited=self._exited, spoke=self._receive, printed=self._printed,

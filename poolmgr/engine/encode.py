@@ -10,6 +10,7 @@ from typing import Any
 
 from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count
+from poolmgr.engine.cloud import REFUSALS, Sender
 from poolmgr.engine.job import Job
 
 #: Arguments of so many bytes and more travel alone: a batch must not be held up by them.
@@ -19,7 +20,9 @@ LARGE = 1 << 16
 class Functions:
     """Numbers for functions that are pickled by reference, so that each is pickled once for all workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, sender: Sender) -> None:
+        #: Pickles for the workers of the pool.
+        self.sender = sender
         self._numbers: dict[Any, tuple[int, bytes]] = {}
 
     def known(self, func: Any) -> bool:
@@ -27,10 +30,16 @@ class Functions:
         return wire.by_reference(func) and func in self._numbers
 
     def number(self, func: Any) -> tuple[int, bytes]:
-        """The number and the pickle of ``func``; raises what pickling it raises."""
+        """The number and the pickle of ``func``; 0 if it must go by value, with each call and as it is then."""
         known = self._numbers.get(func)
         if known is None:
-            known = self._numbers[func] = (len(self._numbers) + 1, bytes(wire.dumps(func)))
+            try:
+                pickled = bytes(wire.dumps(func))
+            except REFUSALS:
+                return 0, b""
+            if self.sender.lacks(func, pickled):
+                return 0, b""
+            known = self._numbers[func] = (len(self._numbers) + 1, pickled)
         return known
 
 
@@ -54,8 +63,8 @@ class Encoder:
         else:
             plain = wire.TASKS if self._alike(batch) else None
             func, calls = batch[0].func, [job.args for job in batch]
-        if plain is not None:
-            number = self._number(func, new)
+        number = 0 if plain is None else self._number(func, new)
+        if plain is not None and number:
             parts, size = wire.frame(plain, (sequence, number, calls, new)), len(calls)
         else:
             numbers, calls, payload = self._calls(batch, new)
@@ -100,17 +109,16 @@ class Encoder:
     def _call(
         self, func: Any, args: tuple[Any, ...], kwds: dict[str, Any] | None, new: dict[int, bytes]
     ) -> tuple[int, Any]:
-        number = 0
-        if wire.by_reference(func):
-            number = self._number(func, new)
+        number = self._number(func, new) if wire.by_reference(func) else 0
+        if number:
             func = None
             if not kwds and wire.all_plain(args):
                 return number, args
-        return number, wire.dumps((func, args, kwds or {}))
+        return number, self._functions.sender.dumps(wire.dumps, (func, args, kwds or {}))
 
     def _number(self, func: Any, new: dict[int, bytes]) -> int:
         number, pickled = self._functions.number(func)
-        if number not in self._sent:
+        if number and number not in self._sent:
             new[number] = pickled
         return number
 

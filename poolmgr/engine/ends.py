@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from poolmgr.engine.channel import Channel
+from poolmgr.engine.cloud import Carried, Sender
 from poolmgr.engine.worker import Fd, Setup, main
 from poolmgr.runtime.cells import Cells
 from poolmgr.runtime.inherit import disown, lend, own
@@ -44,12 +45,13 @@ class Spec(NamedTuple):
 class Ends:
     """What a worker needs to be started, and what the owner keeps of it."""
 
-    def __init__(self, spec: Spec, bell: int) -> None:
+    def __init__(self, spec: Spec, bell: int, sender: Sender) -> None:
         """Make them; what cannot be made whole leaves nothing open.
 
         Args:
             spec: How workers are made.
             bell: What wakes the dispatcher.
+            sender: Pickles the initializer, where the worker does not inherit it.
 
         Raises:
             OSError: There are no more descriptors, or there is no more memory.
@@ -80,8 +82,7 @@ class Ends:
                 leader_bell=Fd(bells[1]),
                 cells=self.cells,
                 lifeline=guard(),
-                initializer=spec.initializer,
-                initargs=spec.initargs,
+                initializer=Carried((spec.initializer, spec.initargs), sender),
                 wrap_exception=spec.wrap_exception,
                 output=(Fd(self.output[0].worker_fd), Fd(self.output[1].worker_fd)) if self.output else None,
             )

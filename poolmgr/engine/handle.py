@@ -86,7 +86,7 @@ class Handle:
         self._pidfd = NONE
         self._encoder = Encoder(functions)
         self._large: dict[int, wire.Buffer] = {}
-        self._ends = ends = Ends(spec, bell)
+        self._ends = ends = Ends(spec, bell, functions.sender)
         self.cells, self.channel, self.output = ends.cells, ends.channel, ends.output
         self.leader_bell, self.process = ends.leader_bell, ends.process(spec)
 

@@ -26,7 +26,7 @@ from time import monotonic_ns, thread_time_ns
 from types import FrameType
 from typing import Any
 
-from poolmgr.engine import wire
+from poolmgr.engine import cloud, wire
 from poolmgr.runtime.cells import (
     ACK,
     AREA,
@@ -94,6 +94,8 @@ class Batches:
         #: When the batch at hand began.
         self._began = 0
         self._spin_hits = 1.0
+        #: The last task that came by value: so may its result go.
+        self._by_value = NONE
         # Taken and released, it is a fence: what was written before is seen before what is written after.
         self._fence = threading.Lock()
 
@@ -253,7 +255,10 @@ class Batches:
             function = self._functions.get(number)
             if type(function) is _Unread:
                 function = self._read(number)
+            arrivals = cloud.arrivals
             sent, args, kwds = wire.loads(pickled)
+            if cloud.arrivals != arrivals:
+                self._by_value = sequence
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
             raise _Unreadable from error
         self.running = sequence
@@ -265,6 +270,7 @@ class Batches:
         how = wire.RAISED
         if isinstance(error, _Unreadable) and error.__cause__ is not None:
             how, error = wire.UNREADABLE, error.__cause__
+            cloud.advise(error)
         if not isinstance(error, Exception):
             stopped = isinstance(error, KeyboardInterrupt) and self.cells[STOP] == sequence
             how = wire.STOPPED if stopped else wire.EXITED
@@ -286,14 +292,14 @@ class Batches:
             self._store(sequence, wire.PLAIN, marshal.dumps(value))
             return
         try:
-            pickled = wire.dumps(value)
+            pickled = cloud.dumps_result(wire.dumps, value, sequence == self._by_value)
         except BaseException as error:  # user code: __reduce__ and __getstate__
             try:
                 unsendable = MaybeEncodingError(error, value)
             except BaseException as worse:  # user code: __repr__
                 shown = f"<{kind.__name__} whose repr raised {type(worse).__name__}>"
                 unsendable = MaybeEncodingError(error, shown)
-            self._store_failure(sequence, wire.UNSENDABLE, unsendable, wrap=False)
+            self._store_failure(sequence, wire.UNSENDABLE, cloud.with_notes(unsendable, error), wrap=False)
             return
         self._store(sequence, wire.PICKLED, pickled)
 
@@ -308,7 +314,8 @@ class Batches:
             text = line
         pickled = b""
         with contextlib.suppress(BaseException):  # user code: __reduce__; the owner makes a RemoteError of the texts
-            pickled = bytes(wire.dumps(ExceptionWithTraceback(error, error.__traceback__) if wrap else error))
+            sent = ExceptionWithTraceback(error, error.__traceback__) if wrap else error
+            pickled = bytes(cloud.dumps_result(wire.dumps, sent, sequence == self._by_value))
         error.__traceback__ = None
         self._store(sequence, wire.FAILED, marshal.dumps((how, line, text, pickled)))
 

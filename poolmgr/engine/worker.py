@@ -19,6 +19,7 @@ from multiprocessing.reduction import DupFd
 from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
+from poolmgr.engine.cloud import Carried
 from poolmgr.engine.tasks import Batches
 from poolmgr.runtime.cells import START, Cells
 from poolmgr.runtime.lifeline import Lifeline
@@ -53,8 +54,8 @@ class Setup(NamedTuple):
     leader_bell: Fd
     cells: Cells
     lifeline: Lifeline
-    initializer: Callable[..., object] | None
-    initargs: tuple[Any, ...]
+    #: The initializer, None if there is none, and its arguments.
+    initializer: Carried
     wrap_exception: bool
     #: Where fds 1 and 2 go; None leaves them as they are.
     output: tuple[Fd, Fd] | None
@@ -78,7 +79,7 @@ def main(setup: Setup) -> None:
     take_again()
     # A socket without its owner is the end, told in one way or the other; there is nobody to tell of it.
     with contextlib.suppress(ConnectionError):
-        if _initialize(batches, setup.initializer, setup.initargs):
+        if _initialize(batches, *setup.initializer.value):
             _serve(batches)
 
 

@@ -151,8 +151,8 @@ def test_bad_arguments_fail_their_own_job(pool: poolmgr.Pool) -> None:
         pool.apply_async(jobs.echo, (jobs.ExplodesWhenUnpickled(),)).get(LONG)
     with pytest.raises(WorkerDied, match="code 9"):
         pool.apply_async(jobs.echo, (jobs.ExitsWorkerWhenUnpickled(),)).get(LONG)
-    with pytest.raises(Exception, match="lambda"):
-        pool.apply_async(lambda: 1).get(LONG)
+    with pytest.raises(TypeError, match="lock"):
+        pool.apply_async(jobs.echo, (threading.Lock(),)).get(LONG)
     assert works(pool)
 
 

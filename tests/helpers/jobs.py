@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +28,15 @@ def pid(_: object = None) -> int:
 
 def echo(x: Any) -> Any:
     return x
+
+
+def call(func: Callable[..., Any], *args: Any) -> Any:
+    return func(*args)
+
+
+def hide(module: str) -> None:
+    """Have this process think that a module is not installed."""
+    sys.modules[module] = None  # type: ignore[assignment]
 
 
 def sleep(seconds: float) -> float:
