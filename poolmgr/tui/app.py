@@ -28,6 +28,7 @@ from poolmgr.tui.keys import bindings
 from poolmgr.tui.messages import News, OnReply, Replied
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.dashboard import Dashboard
+from poolmgr.tui.screens.export import open_export
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
 
@@ -182,6 +183,10 @@ class PoolmgrApp(App[QuitChoice]):
     def action_help(self) -> None:
         """Show all keys."""
         self.push_screen(HelpScreen())
+
+    def action_export(self) -> None:
+        """Ask what to save, and where."""
+        open_export(self)
 
     async def action_quit(self) -> None:
         """Ask what becomes of the pool; with nothing to lose, leave at once."""

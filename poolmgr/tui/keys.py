@@ -62,6 +62,8 @@ KEYS: tuple[Key, ...] = (
         "Look", "dashboard", "Esc"),
     Key("look.maximise", "m", "maximise", "Maximise", "Give the whole screen to the pane in focus, or take it back",
         "Look", "dashboard", "m", foot=15),
+    Key("look.export", "w", "app.export", "Export", "Save jobs as CSV or JSON, or the screen as SVG", "Look", "app",
+        "w", foot=16),
     Key("log.follow", "f", "follow", "Follow", "Follow the end of the log, or stop following", "Look", "log", "f"),
     Key("detail.next_bad", "n", "next_bad", "Next failed", "Go to the next job that ended badly",
         "Look", "detail", "n", foot=4),

@@ -46,6 +46,11 @@ def letter_of(function: int) -> str:
     return _LETTERS[function - 1] if 1 <= function <= len(_LETTERS) else "z"
 
 
+def light(function: int) -> str:
+    """The colour of the function with this number on white."""
+    return _COLOURS[function - 1][1] if 1 <= function <= DISTINCT else _OTHER[1]
+
+
 def css(widget: str, prefix: str) -> str:
     """The rules that give ``widget``'s component classes ``prefix--f0`` and so on their colours."""
     rules = []

@@ -7,6 +7,7 @@ from typing import Any
 from textual.app import App
 from textual.containers import Vertical
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from poolmgr.model.durations import merged
 from poolmgr.model.times import Times
@@ -20,6 +21,7 @@ from tests.helpers.busy_pool import FUNCTIONS, busy_history, busy_snapshot
 from tests.helpers.canvas import Canvas
 from tests.helpers.fake_control import FakeControl
 from tests.helpers.looks import Picture, each_look
+from tests.helpers.pilot import until
 
 
 class Gallery(Vertical):
@@ -37,6 +39,18 @@ def cockpit(ascii: bool) -> App[Any]:
 def test_dashboard(picture: Picture, size: str, look: str) -> None:
     """The first screen: header, workers, jobs, log, and what there is beside them where there is room."""
     assert picture(cockpit, size, look)
+
+
+@each_look
+def test_export(picture: Picture, size: str, look: str) -> None:
+    """The dialog that exports, over the dashboard."""
+
+    async def ask(pilot: Pilot[Any]) -> None:
+        await pilot.press("w")
+        await until(pilot, lambda: pilot.app.screen.query("#path"))
+        pilot.app.screen.query_one("#path", Input).value = "jobs/night.csv"
+
+    assert picture(cockpit, size, look, run_before=ask)
 
 
 @each_look
