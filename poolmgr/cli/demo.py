@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts
-from poolmgr.cli.options import ascii_option, check_seconds, start_method_option, workers_option
+from poolmgr.cli.options import (
+    Look,
+    ascii_option,
+    check_seconds,
+    choose_look,
+    config_option,
+    start_method_option,
+    workers_option,
+)
 from poolmgr.cli.output import result
 from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 
@@ -30,6 +39,7 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 @click.option("--headless", "no_screen", is_flag=True, help="No screen: progress on stderr, a table on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
 @ascii_option
+@config_option
 def demo(
     name: str,
     listing: bool,
@@ -39,7 +49,8 @@ def demo(
     start_method: str,
     no_screen: bool,
     as_json: bool,
-    ascii: bool,
+    ascii: bool | None,
+    config: Path | None,
 ) -> int:
     """Run the demo NAME: a real load on real input.  Some of its jobs fail, and are meant to be looked at.
 
@@ -51,13 +62,14 @@ def demo(
             result(f"{each.name:<10}  {each.summary}")
         return 0
     found = find_demo(name)
+    look = None
     if not (no_screen or as_json):
         from poolmgr.cli.screen import find_modules_here, require_terminal
 
         require_terminal("use --headless")
+        look = choose_look(ascii, config)
         find_modules_here()
-    screen = not (no_screen or as_json)
-    return _run(found, workers, seconds, seed, start_method, screen=screen, as_json=as_json, ascii=ascii)
+    return _run(found, workers, seconds, seed, start_method, look=look, as_json=as_json)
 
 
 def _run(
@@ -67,10 +79,10 @@ def _run(
     seed: int,
     start_method: str,
     *,
-    screen: bool,
+    look: Look | None,
     as_json: bool,
-    ascii: bool,
 ) -> int:
+    """Without a look, there is no screen."""
     # Here, so that --help and what is wrong with the line do not wait for the engine.
     from poolmgr.runners.session import Session
 
@@ -82,10 +94,10 @@ def _run(
         feed.start()
         # Last in, first out: the feeder leaves before the pool is closed under it.
         stack.callback(feed.stop)
-        if screen:
+        if look is not None:
             from poolmgr.cli.screen import run_screen
 
-            return run_screen(session, interrupts, ascii=ascii, feed=feed)
+            return run_screen(session, interrupts, look, feed=feed)
         outcome = headless.watch(session, interrupts, feed=feed, seconds=seconds)
     headless.report(outcome, as_json=as_json)
     return outcome.exit_code

@@ -8,11 +8,16 @@ import math
 import multiprocessing
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from poolmgr.errors import UsageError
+
+if TYPE_CHECKING:
+    from poolmgr.tui.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,14 +44,51 @@ def start_method_option(verb: F) -> F:
 
 
 def ascii_option(verb: F) -> F:
-    """``--ascii`` and ``--no-ascii``; without either, as the locale has it."""
+    """``--ascii`` and ``--no-ascii``; without either, as the settings or the locale have it."""
     return click.option(
         "--ascii/--no-ascii",
         "ascii",
         default=None,
-        callback=lambda context, parameter, value: not _utf8() if value is None else value,
         help="Draw the screen in ASCII, or not.  [default: ASCII where the locale is not UTF-8]",
     )(verb)
+
+
+def config_option(verb: F) -> F:
+    """``--config FILE``."""
+    return click.option(
+        "--config",
+        "config",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Settings and keys of the screen.  [default: poolmgr/settings.toml among your settings]",
+    )(verb)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the screen is to look."""
+
+    settings: Settings
+    ascii: bool
+
+
+def choose_look(ascii: bool | None, config: Path | None) -> Look:
+    """What the command line says, else the settings, else the locale.
+
+    Args:
+        ascii: Whether ASCII was asked for, None if nobody said.
+        config: The settings file that was named. What is wrong with it is in the settings, for the screen to say.
+
+    Raises:
+        UsageError: A file was named, and it is not there.
+    """
+    from poolmgr.tui.keys import key_problem
+    from poolmgr.tui.settings import Settings, settings_path
+
+    if config is not None and not config.exists():
+        raise UsageError(f"--config: there is no file {str(config)!r}")
+    settings = Settings.load(settings_path() if config is None else config, key_problem)
+    return Look(settings, settings.get("screen", "ascii", not _utf8()) if ascii is None else ascii)
 
 
 def _utf8() -> bool:

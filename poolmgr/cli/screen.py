@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
+from poolmgr.cli.options import Look
 from poolmgr.cli.output import result
 from poolmgr.errors import UsageError
 from poolmgr.runners.demo import Feed
@@ -49,7 +50,7 @@ def find_modules_here() -> None:
     sys.path.append(os.getcwd())
 
 
-def open_empty_pool(workers: int, start_method: str, *, ascii: bool) -> int:
+def open_empty_pool(workers: int, start_method: str, look: Look) -> int:
     """The app on an empty pool of its own, until the operator leaves it.
 
     Returns:
@@ -60,10 +61,10 @@ def open_empty_pool(workers: int, start_method: str, *, ascii: bool) -> int:
     from poolmgr.runners.session import Session
 
     with Interrupts() as interrupts, Session("poolmgr", workers, start_method) as session:
-        return run_screen(session, interrupts, ascii=ascii)
+        return run_screen(session, interrupts, look)
 
 
-def run_screen(session: Session, interrupts: Interrupts, *, ascii: bool, feed: Feed | None = None) -> int:
+def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Feed | None = None) -> int:
     """Show the screen, then do what the operator chose when leaving it.
 
     Returns:
@@ -75,7 +76,7 @@ def run_screen(session: Session, interrupts: Interrupts, *, ascii: bool, feed: F
     from poolmgr.tui.app import PoolmgrApp
     from poolmgr.tui.quit_choice import QuitChoice
 
-    app = PoolmgrApp(session.control, ascii=ascii)
+    app = PoolmgrApp(session.control, ascii=look.ascii, settings=look.settings)
     guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE), sys.stdin.fileno())
     try:
         choice = app.run()

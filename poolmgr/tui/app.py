@@ -17,24 +17,43 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
+from textual.timer import Timer
 
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.tui.alerts import Alerts
 from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
 from poolmgr.tui.format import harmless
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.messages import News, OnReply, Replied
 from poolmgr.tui.quit_choice import QuitChoice
+from poolmgr.tui.screens.alerts import AlertsScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.export import open_export
 from poolmgr.tui.screens.help import HelpScreen
+from poolmgr.tui.screens.jobs import JobsView
+from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
+from poolmgr.tui.screens.settings import SettingsScreen
+from poolmgr.tui.screens.view import View
+from poolmgr.tui.screens.workers import WorkersView
+from poolmgr.tui.settings import PACES, Settings, Value
 
 #: Seconds between two pulls that news ask for.  Less would let a storm of news take a core from the pool's workers,
 #: more would let one see that a death is shown late.
 NEWS_GAP = 0.1
+#: Seconds for which one sentence about the settings file is shown: they come when nobody expects them.
+PROBLEM_SECONDS = 15
+
+#: The views by their names in the table of keys.
+VIEWS: dict[str, type[View]] = {
+    "dashboard": Dashboard,
+    "workers": WorkersView,
+    "jobs": JobsView,
+    "log": LogScreen,
+}
 
 
 class PoolmgrApp(App[QuitChoice]):
@@ -55,18 +74,32 @@ class PoolmgrApp(App[QuitChoice]):
     #: Whether everything is drawn in ASCII.
     ascii: var[bool] = var(False)
 
-    def __init__(self, control: PoolControl, *, refresh_hz: float = 4.0, ascii: bool = False) -> None:
+    #: Whether the screen stands still while the pool goes on.
+    frozen: var[bool] = var(False)
+
+    def __init__(
+        self,
+        control: PoolControl,
+        *,
+        refresh_hz: float | None = None,
+        ascii: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
         """Show ``control``'s pool.
 
         Args:
             control: Gives the pictures and takes the requests.
-            refresh_hz: Pictures a second.
+            refresh_hz: Pictures a second; as the settings have it if nobody says.
             ascii: Draw in ASCII.
+            settings: What the operator chose; without it, nothing is remembered.
         """
         super().__init__()
+        self.settings = Settings() if settings is None else settings
+        #: What the pool has warned of.
+        self.alerts = Alerts()
         self._ascii_filter = AsciiFilter()
         self.set_reactive(PoolmgrApp.ascii, ascii)
-        self.refresh_hz = refresh_hz
+        self.refresh_hz: float = self.settings.get("screen", "pace", 4.0) if refresh_hz is None else refresh_hz
         #: What was typed into the submit form last.
         self.last_submit = ("", "")
         self._control = control
@@ -74,17 +107,21 @@ class PoolmgrApp(App[QuitChoice]):
         #: True from the first news until the pull that answers it.  Set by any thread, cleared by the app's.
         self._news_due = False
         self._pulled = 0.0
+        self._ticker: Timer | None = None
+        #: The newest picture, which the screen does not show while it is frozen.
+        self._latest: PoolSnapshot | None = None
         #: Requests in the order they were made; the first is on its way.  The app's thread alone touches it.
         self._outbox: deque[tuple[Request, OnReply | None]] = deque()
 
     def get_default_screen(self) -> Screen[None]:
         """The dashboard is the first screen."""
-        return Dashboard()
+        return self.view("dashboard")
 
     def on_mount(self) -> None:
         """Start pulling and listening."""
+        self._take_settings()
         self.pull()
-        self.set_interval(1 / self.refresh_hz, self.pull)
+        self._ticker = self.set_interval(1 / self.refresh_hz, self.pull)
         self._unsubscribe = self._control.subscribe(self._listen)
 
     def on_unmount(self) -> None:
@@ -116,10 +153,39 @@ class PoolmgrApp(App[QuitChoice]):
             self.trouble = f"{type(error).__name__}: {error}"
             return
         self.trouble = ""
-        self.snapshot = snapshot
+        self._latest = snapshot
+        self.alerts.take(snapshot.log)
+        if not self.frozen:
+            self.snapshot = snapshot
 
-    def _newest(self) -> PoolSnapshot | None:
-        return None if self.trouble else self.snapshot
+    @property
+    def newest(self) -> PoolSnapshot | None:
+        """The newest picture, frozen or not; None while there is none to be had."""
+        return None if self.trouble else self._latest
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the operator must not forget, on whatever screen."""
+        words = ("FROZEN",) if self.frozen else ()
+        return (*words, f"!{self.alerts.unread}") if self.alerts.unread else words
+
+    def action_freeze(self) -> None:
+        """Freeze the screen, or show what has happened meanwhile."""
+        self.frozen = not self.frozen
+        if not self.frozen:
+            self.snapshot = self._latest
+
+    def action_pace(self, step: int) -> None:
+        """More pictures a second, or fewer."""
+        near = min(range(len(PACES)), key=lambda place: abs(PACES[place] - self.refresh_hz))
+        pace = PACES[max(0, min(near + step, len(PACES) - 1))]
+        if self._ticker is not None:
+            self._ticker.stop()
+        self.refresh_hz = pace
+        self._ticker = self.set_interval(1 / pace, self.pull)
+        self.remember("screen", "pace", pace)
+        self.pull()
+        self.mutate_reactive(PoolmgrApp.snapshot)
 
     def _listen(self) -> None:
         """Called by the control on news, from any thread, maybe very often: nearly free while news are due."""
@@ -169,6 +235,28 @@ class PoolmgrApp(App[QuitChoice]):
         (message.on_reply or self.tell_reply)(message.reply)
         self.pull()
 
+    def send_all(self, requests: Sequence[Request], verb: str) -> None:
+        """Carry many requests to the pool, and show one sentence in the end.
+
+        Args:
+            requests: What is asked.
+            verb: What the operator called it.
+        """
+        refused: list[str] = []
+        left = len(requests)
+
+        def answered(reply: Reply) -> None:
+            nonlocal left
+            left -= 1
+            if not reply.ok:
+                refused.append(reply.text)
+            if left == 0:
+                taken = f"{verb}: {len(requests) - len(refused)} of {len(requests)} taken"
+                self.tell(f"{taken}; {refused[0]}" if refused else taken, ok=not refused)
+
+        for request in requests:
+            self.send(request, answered)
+
     def tell_reply(self, reply: Reply) -> None:
         """Show an answer of the pool."""
         self.tell(reply.text, ok=reply.ok)
@@ -178,11 +266,71 @@ class PoolmgrApp(App[QuitChoice]):
         if text:
             self.notify(harmless(text), severity="information" if ok else "error", markup=False)
 
+    # --- settings
+
+    def _take_settings(self) -> None:
+        self.set_keymap(self.settings.keymap)
+        theme = self.settings.get("screen", "theme", "")
+        if theme in self.available_themes:
+            self.theme = theme
+        elif theme:
+            known = ", ".join(sorted(self.available_themes))
+            self.settings.problems.append(f"{self.settings.path}: there is no theme {theme!r}; there is {known}")
+        for problem in self.settings.problems:
+            self.notify(harmless(problem), title="Settings", severity="warning", timeout=PROBLEM_SECONDS, markup=False)
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember the theme that was chosen."""
+        if self._ticker is not None:
+            self.remember("screen", "theme", theme)
+
+    def remember(self, section: str, key: str, value: Value | None) -> None:
+        """Put a setting into the file, and say so if that fails."""
+        problem = self.settings.put(section, key, value)
+        if problem:
+            self.tell(problem, ok=False)
+
+    # --- views
+
+    def view(self, name: str) -> View:
+        """The view of this name: made once, and kept with its cursor and its filter."""
+        if not self.is_screen_installed(name):
+            self.install_screen(VIEWS[name](), name)
+        screen = self.get_screen(name)
+        assert isinstance(screen, View)
+        return screen
+
+    async def action_view(self, name: str) -> None:
+        """Show a view; details above the present one are closed."""
+        await self._show_view(name)
+
+    async def _show_view(self, name: str) -> View:
+        # The dashboard is always at the bottom; Textual cannot exchange the first screen of an app.
+        while len(self.screen_stack) > 1 and self.screen is not self.view(name):
+            await self.pop_screen()
+        view = self.view(name)
+        if self.screen is not view:
+            await self.push_screen(view)
+        return view
+
+    @work(group="views")
+    async def show_log_of(self, job_id: int) -> None:
+        """Show the log of one job alone."""
+        (await self._show_view("log")).filter_by(f"job:{job_id}")
+
+    def action_alerts(self) -> None:
+        """Show what the pool has warned of."""
+        self.push_screen(AlertsScreen(self.alerts))
+
+    def action_settings(self) -> None:
+        """Show the settings."""
+        self.push_screen(SettingsScreen())
+
     # --- the app's own keys
 
     def action_help(self) -> None:
-        """Show all keys."""
-        self.push_screen(HelpScreen())
+        """Show the keys of the pane in focus."""
+        self.push_screen(HelpScreen(self.screen, self.settings.keymap))
 
     def action_export(self) -> None:
         """Ask what to save, and where."""
@@ -193,7 +341,7 @@ class PoolmgrApp(App[QuitChoice]):
         if isinstance(self.screen, QuitScreen):
             return
         self.pull()
-        snapshot = self._newest()
+        snapshot = self.newest
         if snapshot is not None and idle(snapshot):
             self.exit(QuitChoice.TERMINATE)
             return
@@ -202,4 +350,4 @@ class PoolmgrApp(App[QuitChoice]):
             if choice is not None:
                 self.exit(choice)
 
-        self.push_screen(QuitScreen(self._newest), answered)
+        self.push_screen(QuitScreen(lambda: self.newest), answered)

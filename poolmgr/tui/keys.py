@@ -5,13 +5,15 @@ Every key has an id, so that a keymap may move it. Keys that terminals, tmux or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
+from textual.keys import Keys, _character_to_key, format_key
 
 #: The groups in the order in which help shows them.
-GROUPS = ("Move", "Look", "Job", "Pool", "App")
+GROUPS = ("Move", "Look", "Mark", "Job", "Pool", "App")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class Key:
     #: One sentence for help and palette.
     tooltip: str
     group: str
-    #: Who binds it: ``app``, ``dashboard``, ``job`` (dashboard and detail), ``detail``, ``list``, ``log``, or
-    #: ``textual`` for a key of Textual's own, which is told here and bound there.
+    #: Who binds it: ``app``; ``view`` (every view); ``job`` (views with jobs, and the detail); ``detail``; ``move``
+    #: (lists and logs); ``list``; ``log``; or ``textual`` for a key of Textual's own, which is told here and bound
+    #: there.
     where: str
     #: How people write the key.
     shown: str
@@ -40,8 +43,12 @@ class Key:
     palette: bool = True
 
 
-def _move(id_: str, key: str, action: str, shown: str, tooltip: str, where: str = "list") -> Key:
+def _move(id_: str, key: str, action: str, shown: str, tooltip: str, where: str = "move") -> Key:
     return Key(id_, key, action, tooltip, tooltip, "Move", where, shown, palette=False)
+
+
+def _view(digit: int, name: str, tooltip: str) -> Key:
+    return Key(f"view.{name}", str(digit), f"app.view('{name}')", name.capitalize(), tooltip, "Look", "app", str(digit))
 
 
 KEYS: tuple[Key, ...] = (
@@ -54,21 +61,48 @@ KEYS: tuple[Key, ...] = (
     _move("move.page_down", "pagedown", "cursor_page_down", "PgDn", "one page down"),
     _move("move.page_up", "pageup", "cursor_page_up", "PgUp", "one page up"),
     _move("pane.next", "tab", "app.focus_next", "Tab", "to the next pane; Shift+Tab goes back", "textual"),
-    Key("job.open", "enter", "open", "Open", "Open the job: arguments, result, traceback, output",
-        "Look", "list", "Enter", foot=6),
+    _view(1, "dashboard", "The dashboard: workers, jobs and log of the pool on one screen"),
+    _view(2, "workers", "The workers, on the whole screen with all columns"),
+    _view(3, "jobs", "The jobs, on the whole screen"),
+    _view(6, "log", "The log, on the whole screen, with a search"),
+    Key("job.open", "enter", "open", "Open", "Open the job: arguments, result, traceback, output; fold a group",
+        "Look", "move", "Enter", foot=6),
     Key("look.filter", "slash", "filter", "Filter",
-        "Filter the jobs as you type: words, and state:FK for states", "Look", "dashboard", "/", foot=4),
+        "Filter as you type: words, and terms such as state:FK or elapsed>1s", "Look", "view", "/", foot=4),
     Key("look.clear", "escape", "clear", "Clear filter", "Clear the filter; in a dialog or a detail, go back",
-        "Look", "dashboard", "Esc"),
+        "Look", "view", "Esc"),
+    Key("look.sort", "s", "sort", "Sort", "Choose the column to sort by; a click on its title does it too",
+        "Look", "list", "s", foot=18),
+    Key("look.invert", "I", "invert", "Invert", "Turn the order round", "Look", "list", "I"),
+    Key("look.group", "t", "group", "Group", "Group by function, or stop it; Enter folds a group",
+        "Look", "list", "t"),
+    Key("look.columns", "c", "columns", "Columns", "Choose the columns", "Look", "list", "c"),
+    Key("look.follow", "f", "follow", "Follow",
+        "Have the cursor follow its row as the list moves, or stay at its place", "Look", "list", "f"),
     Key("look.maximise", "m", "maximise", "Maximise", "Give the whole screen to the pane in focus, or take it back",
-        "Look", "dashboard", "m", foot=15),
+        "Look", "view", "m", foot=15),
     Key("look.export", "w", "app.export", "Export", "Save jobs as CSV or JSON, or the screen as SVG", "Look", "app",
         "w", foot=16),
+    Key("look.freeze", "z", "app.freeze", "Freeze", "Freeze the screen, or let it go on; the pool goes on either way",
+        "Look", "app", "z", foot=19),
+    Key("look.slower", "less_than_sign", "app.pace(-1)", "Slower", "Fewer pictures a second, down to one in two",
+        "Look", "app", "<"),
+    Key("look.faster", "greater_than_sign", "app.pace(1)", "Faster", "More pictures a second, up to ten", "Look", "app",
+        ">"),
     Key("log.follow", "f", "follow", "Follow", "Follow the end of the log, or stop following", "Look", "log", "f"),
+    Key("log.next", "n", "find(1)", "Next match", "In the log: to the next line that was searched for",
+        "Look", "log", "n"),
+    Key("log.previous", "N", "find(-1)", "Previous match", "In the log: to the one before", "Look", "log", "N"),
+    Key("log.copy", "y", "copy_log", "Copy log", "In the log: copy the lines that are shown", "Look", "log", "y"),
     Key("detail.next_bad", "n", "next_bad", "Next failed", "Go to the next job that ended badly",
         "Look", "detail", "n", foot=4),
     Key("detail.previous_bad", "N", "previous_bad", "Previous failed", "Go to the one before that ended badly",
         "Look", "detail", "N", foot=5),
+    Key("mark.one", "space", "mark", "Mark", "Mark the row or take its mark away; acts then mean all that are marked",
+        "Mark", "list", "Space", foot=12),
+    Key("mark.like", "A", "mark_like", "Mark alike", "Mark all of the same function with the same error or state",
+        "Mark", "list", "A"),
+    Key("mark.none", "U", "unmark", "Unmark", "Take all marks away", "Mark", "list", "U"),
     Key("job.stop", "x", "cancel_job", "Stop",
         "Stop the job softly: unqueue it, or raise JobStopped inside it",
         "Job", "job", "x", foot=1),
@@ -76,27 +110,91 @@ KEYS: tuple[Key, ...] = (
         "Job", "job", "X", foot=2),
     Key("job.retry", "r", "retry_job", "Retry", "Submit an ended job again with its own arguments",
         "Job", "job", "r", foot=3),
+    Key("job.retry_all", "R", "retry_all", "Retry all", "Retry all jobs that ended badly and were not retried (asks)",
+        "Job", "job", "R"),
+    Key("job.log", "l", "job_log", "Log of it", "The log of this job alone", "Job", "job", "l"),
     Key("job.copy", "y", "copy_job", "Copy", "Copy the job's call and its result or traceback",
         "Job", "job", "y", foot=14),
     Key("pool.submit", "a", "submit", "Submit", "Submit a job by module:function and literal arguments",
-        "Pool", "dashboard", "a", foot=7),
+        "Pool", "view", "a", foot=7),
     Key("pool.hold", "p", "hold", "Hold", "Start no more jobs, or start them again; those that run go on",
-        "Pool", "dashboard", "p", foot=8),
-    Key("pool.grow", "plus", "grow", "Grow", "One worker more", "Pool", "dashboard", "+", foot=9,
+        "Pool", "view", "p", foot=8),
+    Key("pool.grow", "plus", "grow", "Grow", "One worker more", "Pool", "view", "+", foot=9,
         foot_text=("+ -", "Size")),
     Key("pool.shrink", "minus", "shrink", "Shrink", "One worker less; it leaves after its job",
-        "Pool", "dashboard", "-"),
-    Key("pool.size", "equals_sign", "set_size", "Size", "Set the number of workers", "Pool", "dashboard", "="),
+        "Pool", "view", "-"),
+    Key("pool.size", "equals_sign", "set_size", "Size", "Set the number of workers", "Pool", "view", "="),
     Key("pool.drain", "d", "drain", "Drain", "Take no more jobs, finish those there are, then end (asks)",
-        "Pool", "dashboard", "d", foot=13),
+        "Pool", "view", "d", foot=13),
     Key("pool.terminate", "T", "terminate", "Terminate", "End all workers now (asks for the pool's name)",
-        "Pool", "dashboard", "T", foot=17),
-    Key("app.help", "question_mark,f1", "app.help", "Help", "This list of keys", "App", "app", "?", foot=5),
+        "Pool", "view", "T", foot=17),
+    Key("app.help", "question_mark,f1", "app.help", "Help", "The keys of the pane in focus", "App", "app", "?", foot=5),
+    Key("app.alerts", "exclamation_mark", "app.alerts", "Alerts", "What the pool has warned of, newest first",
+        "App", "app", "!"),
+    Key("app.settings", "comma", "app.settings", "Settings", "The settings, and the file that keeps them",
+        "App", "app", ","),
     Key("app.quit", "q", "app.quit", "Quit", "Leave: the pool drains, terminates or goes on, as you choose",
         "App", "app", "q", foot=4),
-    Key("app.palette", "ctrl+p", "app.command_palette", "Palette", "Find any act by its name", "App", "textual",
-        "^p", foot=11, palette=False),
+    Key("app.palette", "ctrl+p,colon", "app.command_palette", "Palette", "Find any act by its name", "App", "app",
+        "^p :", foot=11, foot_text=("^p", "Palette"), palette=False),
 )  # fmt: skip
+#: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
+NOT_OURS = frozenset(
+    ("ctrl+i", "ctrl+m", "ctrl+h", "ctrl+w", "ctrl+t", "ctrl+n", "ctrl+a", "ctrl+b", "f3", "f5", "f11", "f12")
+)
+_NAMES = frozenset(name.value for name in Keys)
+
+
+def shown(key: Key, keymap: Mapping[str, str]) -> str:
+    """How people write the key, as a keymap has moved it."""
+    moved = keymap.get(key.id)
+    return key.shown if moved is None else " ".join(map(_written, moved.split(",")))
+
+
+def _written(name: str) -> str:
+    return format_key(name.strip()).replace("ctrl+", "^")
+
+
+def key_problem(act: str, keys: str, moved: Collection[str] = ()) -> str:
+    """What is wrong with ``keys`` for ``act``, empty if nothing is; ``moved`` are the acts that a keymap moves."""
+    mine = next((key for key in KEYS if key.id == act and key.where != "textual"), None)
+    if mine is None:
+        return f"there is no act {act}; the palette (ctrl+p) has their names and docs/keys.md their ids"
+    for name in keys.split(","):
+        full = _full_name(name.strip())
+        if full is None:
+            return f"{act}: there is no key {name.strip()!r}; write a character or a name, as in ctrl+k or f6"
+        if full in NOT_OURS:
+            return f"{act}: {name.strip()} never arrives: terminals, tmux or browsers take it"
+        for other in KEYS:
+            if other.id != act and other.id not in moved and full in other.key.split(",") and _meet(mine, other):
+                return f"{act}: {name.strip()} is the key of {other.id} already; move that one too"
+    return ""
+
+
+def _full_name(name: str) -> str | None:
+    """As Textual names a key, None if there is no such key."""
+    before, plus, last = name.rpartition("+") if len(name) > 1 else ("", "", name)
+    if any(part not in ("ctrl", "alt", "shift", "super", "meta", "hyper") for part in before.split("+") if part):
+        return None
+    if len(last) == 1:
+        last = last if last.isalnum() else _character_to_key(last)
+    elif last not in _NAMES and not _is_unicode_name(last):
+        return None
+    return f"{before}{plus}{last}" if last else None
+
+
+def _is_unicode_name(name: str) -> bool:
+    try:
+        unicodedata.lookup(name.replace("_", " ").upper())
+    except KeyError:
+        return name in ("minus", "plus", "slash")
+    return True
+
+
+def _meet(one: Key, other: Key) -> bool:
+    """Whether two acts can be had at the same time."""
+    return {one.where, other.where} not in ({"list", "log"}, {"list", "detail"}, {"view", "detail"})
 
 
 def bindings(*where: str) -> list[BindingType]:
@@ -125,10 +223,36 @@ def render_markdown() -> str:
         lines.append("")
     lines += [
         "`x`, `X`, `r`, `y` and Enter act on the job under the cursor; in the workers pane, on the job that the",
-        "worker runs. Only kill, drain, terminate and quit ask, and the harmless answer is the default.",
-        "`ctrl+q` is the same as `q`. `ctrl+c` copies what is selected.",
+        "worker runs. Once jobs are marked, they act on those that are. Kill, drain, terminate, quit and every act",
+        "on marks ask, and the harmless answer is the default. `ctrl+q` is the same as `q`. `ctrl+c` copies what is",
+        "selected.",
+        "",
+        "The mouse does it too: a click selects, a second one opens, a click on a column's title sorts, a click on a",
+        "key of the footer is that key, and the wheel scrolls.",
+        "",
+        *FILTER_HELP,
     ]
     return "\n".join(lines) + "\n"
+
+
+#: The filter language on one page.
+FILTER_HELP = (
+    "## The filter",
+    "",
+    "```text",
+    "state!=D fn:fetch elapsed>1s   all of them",
+    "fn:fetch,resize                one of the values",
+    "state:F, w:5 cpu>90            either side of a comma with a blank behind it",
+    '"night run" !encode            quoted words, and words that are not to be there',
+    "```",
+    "",
+    "- Jobs have `state` (letters or a word), `fn`, `name`, `args`, `error`, `w`, `pid`, `id`, `try`, `elapsed`,",
+    "  `queued`, and while they run `cpu` and `rss`.",
+    "- Workers have `state`, `fn`, `w`, `pid`, `job`, `elapsed`, `cpu`, `rss`, `done`, `fail`.",
+    "- Lines of the log have `w`, `job`, `pid`, `kind` (`event`, `out`, `err`), `level`.",
+    "- Numbers, durations (`200ms`, `1.5s`, `1h30m`) and sizes (`200M`, `1.9G`) take `>`, `<`, `>=`, `<=`.",
+    "- Any other word is looked for in all of the row's text.",
+)
 
 
 def _sentence(text: str) -> str:

@@ -125,7 +125,7 @@ def test_killed_command_leaves_nobody(method: str, tmp_path: Path) -> None:
         screen.wait_for("Enter submits")
         # Minutes in one multiplication, which no signal handler and no other thread interrupts.
         screen.type("3, 1000000000\r")
-        wait_until(lambda: re.search(r"^w\d .* R▸ .* pow ", screen.read(), re.MULTILINE), what="the job runs")
+        wait_until(lambda: re.search(r"^[ >]w\d .* R▸ .* pow ", screen.read(), re.MULTILINE), what="the job runs")
         members = screen.family()
         assert len(members) >= 3
         screen.process.kill()

@@ -43,7 +43,7 @@ class Terminal:
             stdout=self._tty,
             stderr=self._tty,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": locale},
+            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": locale, "XDG_CONFIG_HOME": str(cwd)},
         )
 
     def read(self) -> str:

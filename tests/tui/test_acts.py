@@ -28,6 +28,7 @@ from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
+from poolmgr.tui.widgets.jobs_table import JobsTable
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot, make_worker
 from tests.helpers.pilot import screen_text, until
 from tests.helpers.wait import DEADLINE
@@ -222,6 +223,7 @@ async def test_a_job_that_left_the_list_takes_its_aim_along() -> None:
     app = PoolmgrApp(control)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await pilot.press("tab", "j")
+        app.screen.query_one(JobsTable).hold = 0
         control.change(jobs=tuple(make_job(n) for n in (1, 3)), time=NOW + 1)
         app.pull()
         await pilot.press("x")
@@ -312,7 +314,7 @@ async def test_copy_takes_the_whole_text() -> None:
 async def test_help_lists_every_key() -> None:
     """? shows the table, and Esc goes back."""
     app = PoolmgrApp(FakeControl())
-    async with app.run_test(size=(80, 60)) as pilot:
+    async with app.run_test(size=(80, 90)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         text = screen_text(app)
@@ -333,7 +335,8 @@ async def test_palette_acts() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: control.requests == [Pause()])
         await pilot.press("ctrl+p", *"retry")
-        await until(pilot, lambda: "No matches found" in screen_text(app))
+        await until(pilot, lambda: "Retry all (R)" in screen_text(app))
+        assert "Retry (r)" not in screen_text(app)
 
 
 async def test_a_click_on_the_footer_is_the_key() -> None:

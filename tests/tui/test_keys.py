@@ -7,14 +7,15 @@ from pathlib import Path
 from textual.binding import Binding
 
 from poolmgr.tui.app import PoolmgrApp
-from poolmgr.tui.keys import GROUPS, KEYS, render_markdown
+from poolmgr.tui.keys import GROUPS, KEYS, NOT_OURS, render_markdown
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
+from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 
-#: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
-TAKEN = {"ctrl+i", "ctrl+m", "ctrl+h", "ctrl+w", "ctrl+t", "ctrl+n", "ctrl+a", "ctrl+b", "f3", "f5", "f11", "f12", "h"}
+#: Keys that terminals, tmux or browsers take, and the one that other programs have for help.
+TAKEN = {*NOT_OURS, "h"}
 
 
 def test_docs_say_what_the_table_says() -> None:
@@ -41,10 +42,11 @@ def test_every_key_is_bound_where_the_table_says() -> None:
     """Each act's id is among the bindings of its screen or widget, and no place has a key twice."""
     places = {
         "app": PoolmgrApp.BINDINGS,
-        "dashboard": Dashboard.BINDINGS,
+        "view": Dashboard.BINDINGS,
         "job": JobDetail.BINDINGS,
         "detail": JobDetail.BINDINGS,
-        "list": VirtualTable.BINDINGS,
+        "move": VirtualTable.BINDINGS,
+        "list": JobsTable.BINDINGS,
         "log": LogView.BINDINGS,
     }
     for key in KEYS:

@@ -123,3 +123,36 @@ def _lines(app: LogApp) -> list[str]:
 
 def _output(text: str) -> list[LogLine]:
     return [make_log(2, 2)[0]._replace(text=text, kind="out", slot=2)]
+
+
+async def test_a_filter_hides_and_n_finds_again() -> None:
+    """A filter shows its lines alone and counts the others; without it they are found among all."""
+    app = LogApp()
+    async with app.run_test(size=(70, 8)) as pilot:
+        app.view.focus()
+        app.view.take(make_log(1, 100))
+        app.view.set_filter("7")
+        await pilot.pause()
+        assert "filter: 7  81 held back" in screen_text(app)
+        app.view.take(make_log(101, 107))
+        await pilot.pause()
+        assert "line 107" in screen_text(app)
+        assert "line 106" not in screen_text(app)
+        app.view.set_filter("")
+        await pilot.press("g", "n")
+        await pilot.pause()
+        assert "n N: 7" in screen_text(app)
+        line = next(line for line in screen_text(app).split("\n") if line.startswith(">"))
+        assert "line 7 " in line
+
+
+async def test_a_filtered_log_is_limited_too() -> None:
+    """Lines that fall out of the log fall out of what the filter shows."""
+    app = LogApp()
+    async with app.run_test(size=(60, 6)) as pilot:
+        app.view.set_filter("line")
+        app.view.take(make_log(1, KEEP))
+        app.view.take(make_log(KEEP + 1, KEEP + 100))
+        await pilot.pause()
+        assert len(app.view.entries) == KEEP
+        assert app.view.entries[0].text == "line 101"

@@ -50,12 +50,14 @@ def submit(screen: Terminal, target: str, arguments: str) -> None:
 
 def worker_pids(screen: Terminal) -> list[int]:
     """The pids in the workers table."""
-    return [int(pid) for pid in re.findall(r"^w\d+ +(\d+) ", screen.read(), re.MULTILINE)]
+    return [int(pid) for pid in re.findall(r"^[ >]w\d+ +(\d+) ", screen.read(), re.MULTILINE)]
 
 
 def running_pid(screen: Terminal) -> int:
     """The pid of the worker that runs a job."""
-    found = wait_until(lambda: re.findall(r"^w\d+ +(\d+) R▸", screen.read(), re.MULTILINE), what="a worker that runs")
+    found = wait_until(
+        lambda: re.findall(r"^[ >]w\d+ +(\d+) R▸", screen.read(), re.MULTILINE), what="a worker that runs"
+    )
     return int(found[0])
 
 
@@ -89,7 +91,7 @@ def test_the_demo_draws(columns_lines: tuple[int, int], tmp_path: Path) -> None:
 
 
 def _with_a_bar(text: str) -> bool:
-    return re.search(r"^w1 +\d+ R▸ [█▏▎▍▌▋▊▉].* \d+M ", text, re.MULTILINE) is not None
+    return re.search(r"^[ >]w1 +\d+ R▸ [█▏▎▍▌▋▊▉].* \d+M ", text, re.MULTILINE) is not None
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,7 +7,8 @@ from collections.abc import Hashable, Sequence
 import pytest
 from textual.app import App, ComposeResult
 
-from poolmgr.tui.widgets.virtual_table import Column, VirtualTable
+from poolmgr.tui.widgets.columns import Column
+from poolmgr.tui.widgets.virtual_table import VirtualTable
 from tests.helpers.pilot import screen_text
 
 

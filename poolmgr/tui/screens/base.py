@@ -1,24 +1,30 @@
-"""What the dashboard and the job detail have in common: the acts on one job.
+"""What the views and the job detail have in common: the acts on one job, or on all that are marked.
 
-Runs in the app's thread. An act asks if it destroys something, then hands a request to the app and returns.
+Runs in the app's thread. An act asks if it destroys something or means many, then hands requests to the app and
+returns.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
+from textual.widget import Widget
 
-from poolmgr.model.requests import Cancel, Kill, Retry
-from poolmgr.model.snapshot import JobSnapshot
+from poolmgr.model.requests import Cancel, Kill, Request, Retry
+from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.model.states import JobState
-from poolmgr.tui.format import duration, harmless
+from poolmgr.tui.format import count, duration, harmless, plural
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.widgets.job_text import plain
 
 if TYPE_CHECKING:
     from poolmgr.tui.app import PoolmgrApp
+
+_JOB_ACTS = ("cancel_job", "kill_job", "retry_job", "copy_job", "job_log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,22 @@ class Target:
     #: None if the snapshot does not list it, as for a worker's job among very many.
     job: JobSnapshot | None
 
+    def can(self, action: str) -> bool:
+        """Whether the act makes sense for the job as it is."""
+        if action == "cancel_job":
+            return not self.state.ended
+        if action == "kill_job":
+            return self.state is JobState.RUNNING
+        if action == "retry_job":
+            return self.state.retryable
+        return action == "job_log" or self.job is not None
+
 
 class JobScreen(Screen[None]):
     """A screen with a job that one can stop, kill, retry and copy."""
+
+    #: The ``where`` of the keys that it binds.
+    SCOPES: ClassVar[tuple[str, ...]] = ("job",)
 
     def target(self) -> Target | None:
         """The job under the cursor."""
@@ -42,34 +61,47 @@ class JobScreen(Screen[None]):
         """The job to act on; None, with a word to the operator, if the aim must be taken anew."""
         return self.target()
 
+    def marked(self) -> list[Target]:
+        """The jobs that are marked: if there are any, acts mean them."""
+        return []
+
     @property
     def cockpit(self) -> PoolmgrApp:
         """The app, by its own type."""
         return cast("PoolmgrApp", self.app)
 
+    def pane(self) -> Widget | None:
+        """The pane that has the keys."""
+        return self.focused
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what cannot be done to the job under the cursor now."""
-        if action not in ("cancel_job", "kill_job", "retry_job", "copy_job"):
+        """Grey what cannot be done now to the job under the cursor, or to any that is marked."""
+        if action == "retry_all":
+            return bool(self._to_retry()) or None
+        if action not in _JOB_ACTS:
             return True
+        marked = self.marked()
+        if marked and action != "job_log":
+            return any(target.can(action) for target in marked) or None
         target = self.target()
-        if target is None:
-            return None
-        able = {
-            "cancel_job": not target.state.ended,
-            "kill_job": target.state is JobState.RUNNING,
-            "retry_job": target.state.retryable,
-            "copy_job": target.job is not None,
-        }
-        return able[action] or None
+        return (target is not None and target.can(action)) or None
+
+    # --- on one, or on the marked ones
 
     def action_cancel_job(self) -> None:
-        """Stop the job softly."""
-        target = self.aim()
-        if target is not None:
-            self.cockpit.send(Cancel(target.id))
+        """Stop softly."""
+        self._act("cancel_job", "Stop", "Queued ones are taken out; JobStopped is raised in those that run.", Cancel)
+
+    def action_retry_job(self) -> None:
+        """Submit again."""
+        self._act("retry_job", "Retry", "Each is submitted again with its own arguments.", Retry)
 
     def action_kill_job(self) -> None:
-        """Ask, then kill the job with its worker."""
+        """Ask, then kill with the worker."""
+        if self.marked():
+            text = "Their workers will die with their child processes, and new ones take their places."
+            self._act("kill_job", "Kill", text, Kill)
+            return
         target = self.aim()
         if target is None:
             return
@@ -79,6 +111,27 @@ class JobScreen(Screen[None]):
                 self.cockpit.send(Kill(target.id))
 
         self.app.push_screen(ConfirmScreen(*self._kill_question(target), yes="Kill", no="Let it run"), answered)
+
+    def _act(self, action: str, verb: str, text: str, make: Callable[[int], Request]) -> None:
+        marked = self.marked()
+        if not marked:
+            target = self.aim()
+            if target is not None:
+                self.cockpit.send(make(target.id))
+            return
+        able = [target for target in marked if target.can(action)]
+        jobs = [target.job for target in able if target.job is not None]
+        rest = len(marked) - len(able)
+        left = f"\n{plural(rest, 'marked job')} cannot be meant: {verb.lower()} makes no sense there." if rest else ""
+        self._ask_many(verb, [target.id for target in able], f"{text}\n{_which(jobs)}{left}", make)
+
+    def _ask_many(self, verb: str, ids: Sequence[int], text: str, make: Callable[[int], Request]) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.cockpit.send_all([make(job_id) for job_id in ids], verb)
+
+        title = f"{verb} {plural(len(ids), 'job')}?"
+        self.app.push_screen(ConfirmScreen(title, text, yes=verb, no="Leave them"), answered)
 
     def _kill_question(self, target: Target) -> tuple[str, str]:
         snapshot = self.cockpit.snapshot
@@ -94,15 +147,46 @@ class JobScreen(Screen[None]):
             f"1 job ends with it: {loss}. What it has done so far stands.",
         )
 
-    def action_retry_job(self) -> None:
-        """Submit the job again."""
-        target = self.aim()
-        if target is not None:
-            self.cockpit.send(Retry(target.id))
+    # --- on all
+
+    def _to_retry(self) -> list[JobSnapshot]:
+        snapshot = self.cockpit.snapshot
+        return [] if snapshot is None else not_retried(snapshot)
+
+    def action_retry_all(self) -> None:
+        """Ask, then retry all that ended badly."""
+        jobs = self._to_retry()
+        if jobs:
+            text = f"Each is submitted again with its own arguments.\n{_which(jobs)}"
+            self._ask_many("Retry", [job.id for job in jobs], text, Retry)
+
+    # --- without the pool
 
     def action_copy_job(self) -> None:
-        """Put the job's text on the clipboard of the terminal."""
+        """Put the jobs' text on the clipboard of the terminal."""
         target = self.target()
-        if target is not None and target.job is not None:
-            self.app.copy_to_clipboard(plain(target.job))
-            self.cockpit.tell(f"job {target.id} copied")
+        targets = self.marked() or ([] if target is None else [target])
+        jobs = [target.job for target in targets if target.job is not None]
+        if jobs:
+            self.app.copy_to_clipboard("\n".join(map(plain, jobs)))
+            self.cockpit.tell(f"job {jobs[0].id} copied" if len(jobs) == 1 else f"{len(jobs)} jobs copied")
+
+    def action_job_log(self) -> None:
+        """Show the log of the job alone."""
+        target = self.target()
+        if target is not None:
+            self.cockpit.show_log_of(target.id)
+
+
+def not_retried(snapshot: PoolSnapshot) -> list[JobSnapshot]:
+    """The jobs that failed or were lost, and of which there is no retry yet. Who kills a job or cancels it means it."""
+    again = {job.retry_of for job in snapshot.jobs}
+    return [job for job in snapshot.jobs if job.state in (JobState.FAILED, JobState.LOST) and job.id not in again]
+
+
+def _which(jobs: Sequence[JobSnapshot]) -> str:
+    """The jobs by function and state, in one sentence."""
+    kinds = Counter((harmless(job.function), job.state.value) for job in jobs)
+    named = [f"{count(number)} {state} {function}" for (function, state), number in kinds.most_common(6)]
+    more = len(kinds) - len(named)
+    return ", ".join(named) + (f" and {more} other kinds" if more else "") + "."

@@ -36,7 +36,7 @@ def open_export(app: PoolmgrApp, history: History | None = None) -> None:
         app.tell("there is nothing to export yet", ok=False)
         return
     tables = app.screen.query(JobsTable)
-    jobs = tables.first().rows if tables else snapshot.jobs
+    jobs = tables.first().kept if tables else snapshot.jobs
     # Taken now: in a moment the dialog lies over the screen.
     app.push_screen(ExportScreen(snapshot, jobs, history, app.export_screenshot()))
 

@@ -22,6 +22,7 @@ class JobDetail(JobScreen):
     """Follows one job from frame to frame; ``n`` and ``N`` go to other jobs that ended badly."""
 
     AUTO_FOCUS = "#job"
+    SCOPES: ClassVar[tuple[str, ...]] = ("detail", "job")
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("detail", "job"), ("escape", "app.pop_screen", "Back")]
 
     def __init__(self, job_id: int) -> None:
@@ -43,7 +44,9 @@ class JobDetail(JobScreen):
 
     def _take(self, snapshot: PoolSnapshot | None) -> None:
         cockpit = self.cockpit
-        self.query_one(PoolHeader).take(snapshot, hertz=cockpit.refresh_hz, trouble=cockpit.trouble)
+        self.query_one(PoolHeader).take(
+            snapshot, hertz=cockpit.refresh_hz, words=cockpit.words, trouble=cockpit.trouble
+        )
         if snapshot is None:
             return
         job = snapshot.job(self._job_id)

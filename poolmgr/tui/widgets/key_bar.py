@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 from textual import events
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
-from poolmgr.tui.keys import KEYS, Key
+from poolmgr.tui.keys import KEYS, Key, shown
+
+if TYPE_CHECKING:
+    from poolmgr.tui.app import PoolmgrApp
 
 State = tuple[Key, bool]
 
@@ -33,15 +39,14 @@ class KeyBar(Widget):
             self.refresh()
 
     def _enabled(self, key: Key) -> bool:
-        screen: Screen[object] = self.screen
-        return bool(screen.check_action(key.action, ()))
+        return able(self.screen, key)
 
     def render(self) -> Content:
         """The keys that fit, by importance, in the table's order."""
         room = self.size.width
         kept: set[str] = set()
         for key, _ in sorted(self._shown, key=lambda state: state[0].foot):
-            needed = sum(map(len, _words(key))) + 1
+            needed = sum(map(len, self._words(key))) + 1
             if needed > room:
                 break
             kept.add(key.id)
@@ -53,7 +58,7 @@ class KeyBar(Widget):
         for key, enabled in self._shown:
             if key.id not in kept:
                 continue
-            shown, label = _words(key)
+            shown, label = self._words(key)
             parts.append((shown, "bold $footer-key-foreground" if enabled else "$text-disabled"))
             parts.append((f" {label} ", "" if enabled else "$text-disabled"))
             length = len(shown) + len(label) + 2
@@ -65,9 +70,24 @@ class KeyBar(Widget):
         """A click on a key does what the key does."""
         for start, end, key in self._spans:
             if start <= event.x < end:
-                await self.app.run_action(key.action, self.screen)
+                await self.app.run_action(key.action, owner_of(self.screen, key))
                 return
 
+    def _words(self, key: Key) -> tuple[str, str]:
+        keymap = cast("PoolmgrApp", self.app).settings.keymap
+        if key.foot_text is not None and key.id not in keymap:
+            return key.foot_text
+        return shown(key, keymap), key.label
 
-def _words(key: Key) -> tuple[str, str]:
-    return key.foot_text if key.foot_text is not None else (key.shown, key.label)
+
+def able(screen: Screen[Any], key: Key) -> bool:
+    """Whether the key's act can do something now."""
+    name, _, _ = key.action.partition("(")
+    owner, dot, act = name.rpartition(".")
+    return bool((screen.app if dot and owner == "app" else screen).check_action(act, ()))
+
+
+def owner_of(screen: Screen[Any], key: Key) -> DOMNode:
+    """Whose act it is: that of the pane in focus, or of the screen."""
+    focused = screen.focused
+    return focused if key.where in ("move", "list", "log") and focused is not None else screen

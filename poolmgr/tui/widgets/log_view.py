@@ -1,8 +1,14 @@
-"""The log: the pool's events and what its workers print, tail first, on the Line API."""
+"""The log: the pool's events and what its workers print, tail first, on the Line API.
+
+Runs in the app's thread.  A filter hides what it does not keep; once it is cleared, what it kept is still found by
+``n`` and ``N``, among the lines around it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,35 +19,63 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from poolmgr.model.log import LogLine
-from poolmgr.tui.format import count, fit, harmless, time_of_day
+from poolmgr.tui.filter import Filter
+from poolmgr.tui.filter_fields import LOG
+from poolmgr.tui.format import count, fit, harmless, plural, time_of_day
 from poolmgr.tui.keys import bindings
 
 #: Lines kept.  More is what a file is for; fewer would lose the start of a storm of errors.
 KEEP = 5000
+#: Lines that are copied at once.  Terminals refuse a clipboard of megabytes.
+COPY = 1000
 
-Entry = tuple[str, str, str]  # head, text, style
+LogFilter = Filter[LogLine, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line as it is drawn."""
+
+    head: str
+    text: str
+    style: str
+    #: The line that it draws, None for a gap.
+    line: LogLine | None = None
 
 
 class LogView(ScrollView, can_focus=True):
     """Lines by their number. It follows the end until one scrolls away from it."""
 
-    BINDINGS = bindings("list", "log")
+    BINDINGS = bindings("move", "log")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "log-view--head",
         "log-view--info",
         "log-view--warning",
         "log-view--error",
         "log-view--output",
+        "log-view--match",
+        "log-view--found",
     }
 
-    def __init__(self, *, id: str | None = None, title: str = "Log", job_id: int | None = None) -> None:
-        """With ``job_id``, show that job's lines alone: their numbers have gaps that mean nothing."""
+    def __init__(
+        self, *, id: str | None = None, title: str = "Log", job_id: int | None = None, gaps: bool = True
+    ) -> None:
+        """With ``job_id``, show that job's lines alone; without ``gaps``, numbers left out mean nothing."""
         super().__init__(id=id)
         self._job_id = job_id
+        self._gaps = gaps and job_id is None
         self.follow = True
+        #: What is shown, and all that is kept: the same list unless there is a filter.
         self.entries: list[Entry] = []
+        self._kept: list[Entry] = self.entries
+        self.filter: LogFilter = LOG.parse("")
+        #: What ``n`` looks for: the last filter that kept anything out.
+        self._search: LogFilter = self.filter
+        #: The line that ``n`` found.
+        self._found: Entry | None = None
         self._last_seq = 0
         self._title = title
+        self._titled = ""
         self._colours: dict[str, Style] = {}
         self._retitle()
 
@@ -52,19 +86,91 @@ class LogView(ScrollView, can_focus=True):
         if not new:
             return
         missed = new[0].seq - self._last_seq - 1
-        if missed > 0 and one is None:
-            self.entries.append(("", f"… {count(missed)} lines not shown", "head"))
-        self.entries += [_entry(line) for line in new]
+        added = [Entry("", f"… {count(missed)} lines not shown", "head")] if missed > 0 and self._gaps else []
+        added += [_entry(line) for line in new]
         self._last_seq = new[-1].seq
-        over = max(0, len(self.entries) - KEEP)
-        del self.entries[:over]
+        self._kept += added
+        over = max(0, len(self._kept) - KEEP)
+        gone = len(self._hidden_from(self._kept[:over])) if over else 0
+        del self._kept[:over]
+        if self.entries is not self._kept:
+            self.entries += self._hidden_from(added)
+            del self.entries[:gone]
+        self._resized_by(gone if self.entries is not self._kept else over)
+
+    def _resized_by(self, gone: int) -> None:
+        """Lines came, and ``gone`` went at the top."""
         self.virtual_size = Size(1, len(self.entries))
         if self.follow:
             self._to_end()
-        elif over:
+        elif gone:
             # What one reads stays where it is while its place in the list goes down.
-            self._to_line(self.scroll_offset.y - over)
+            self._to_line(self.scroll_offset.y - gone)
+        self._retitle()
         self.refresh()
+
+    # --- filter and search
+
+    @property
+    def filter_text(self) -> str:
+        """What was typed, empty if there is no filter."""
+        return self.filter.text.strip()
+
+    def set_filter(self, text: str) -> None:
+        """Show only lines that this text keeps; an empty one shows all, and goes on marking those."""
+        self.filter = LOG.parse(text)
+        if self.filter.empty:
+            self.entries = self._kept
+        else:
+            self._search = self.filter
+            self.entries = self._hidden_from(self._kept)
+        self._colours.pop("match", None)
+        self._resized_by(0)
+        if self._found is not None and not self.follow:
+            self._show_found()
+
+    def _hidden_from(self, entries: list[Entry]) -> list[Entry]:
+        test = self.filter
+        return (
+            entries if test.empty else [entry for entry in entries if entry.line is not None and test(entry.line, None)]
+        )
+
+    def _matches(self, entry: Entry) -> bool:
+        return not self._search.empty and entry.line is not None and self._search(entry.line, None)
+
+    @property
+    def can_find(self) -> bool:
+        """Whether anything was looked for."""
+        return not self._search.empty
+
+    def action_find(self, step: int) -> None:
+        """To the next line that was looked for, or the one before; round the ends."""
+        places = [place for place, entry in enumerate(self.entries) if self._matches(entry)]
+        if not places:
+            return
+        found = self._found
+        here = next((place for place, entry in enumerate(self.entries) if entry is found), None)
+        if here is None:
+            here = self.scroll_offset.y + (-1 if step > 0 else self._page)
+        after = [place for place in places if (place - here) * step > 0]
+        place = (after[0] if step > 0 else after[-1]) if after else (places[0] if step > 0 else places[-1])
+        self._found = self.entries[place]
+        self.follow = False
+        self._show_found()
+        self._retitle()
+        self.refresh()
+
+    def _show_found(self) -> None:
+        place = next((place for place, entry in enumerate(self.entries) if entry is self._found), None)
+        if place is not None and not self.scroll_offset.y <= place < self.scroll_offset.y + self._page:
+            self._to_line(place - self._page // 2)
+
+    def action_copy_log(self) -> None:
+        """Put the lines that are shown on the clipboard of the terminal, the newest at the most."""
+        lines = self.entries[-COPY:]
+        if lines:
+            self.app.copy_to_clipboard("\n".join(f"{entry.head}{entry.text}".strip() for entry in lines) + "\n")
+            self.app.notify(f"{plural(len(lines), 'line')} of the log copied", markup=False)
 
     # --- moving
 
@@ -141,7 +247,14 @@ class LogView(ScrollView, can_focus=True):
     # --- drawing
 
     def _retitle(self) -> None:
-        self.border_title = Content(f"{self._title}  {'follow on' if self.follow else 'follow off (f)'}")
+        title = f"{self._title}  {'follow on' if self.follow else 'follow off (f)'}"
+        if self.entries is not self._kept:
+            title += f"  filter: {harmless(self.filter_text)}  {count(len(self._kept) - len(self.entries))} held back"
+        elif self.can_find:
+            title += f"  n N: {harmless(self._search.text.strip())}"
+        if title != self._titled:
+            self._titled = title
+            self.border_title = Content(title)
 
     def render_line(self, y: int) -> Strip:
         """One line, cut at the right edge."""
@@ -150,10 +263,25 @@ class LogView(ScrollView, can_focus=True):
         base = self.rich_style
         if place >= len(self.entries):
             return Strip.blank(width, base)
-        head, text, style = self.entries[place]
+        entry = self.entries[place]
+        if entry is self._found:
+            base = base + self._colour("found")
+        head = f">{entry.head[1:]}" if entry is self._found and entry.head else entry.head
         segments = [Segment(head, base + self._colour("head"))] if head else []
-        segments.append(Segment(fit(text, max(0, width - len(head))), base + self._colour(style)))
+        text = fit(entry.text, max(0, width - len(head)))
+        segments += self._with_matches(text, base + self._colour(entry.style))
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _with_matches(self, text: str, style: Style) -> list[Segment]:
+        """The text with the words that were looked for standing out."""
+        words = [word for word in self._search.words if word]
+        if not words:
+            return [Segment(text, style)]
+        segments, at = [], 0
+        for found in re.finditer("|".join(map(re.escape, words)), text, re.IGNORECASE):
+            segments += [Segment(text[at : found.start()], style), Segment(found[0], style + self._colour("match"))]
+            at = found.end()
+        return [*segments, Segment(text[at:], style)]
 
     def notify_style_update(self) -> None:
         """A new theme has other colours."""
@@ -173,4 +301,4 @@ def _entry(line: LogLine) -> Entry:
     kind = "   " if line.kind == "event" else fit(harmless(line.kind), 3)
     style = line.level if line.level in ("warning", "error") else "info" if line.kind == "event" else "output"
     mark = {"warning": "! ", "error": "!! "}.get(style, "")
-    return f" {time_of_day(line.time)} {who:<3} {kind} ", mark + harmless(line.text), style
+    return Entry(f" {time_of_day(line.time)} {who:<3} {kind} ", mark + harmless(line.text), style, line)

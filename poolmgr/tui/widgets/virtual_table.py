@@ -5,9 +5,8 @@ It costs the same for a thousand and for a million rows. Runs in the app's threa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Hashable, Sequence
+from typing import Any, ClassVar, Generic
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,12 +19,7 @@ from textual.strip import Strip
 
 from poolmgr.tui.format import fit
 from poolmgr.tui.keys import bindings
-
-Row = TypeVar("Row")
-
-#: Text of a cell and the name of its style (one of STYLES), or the text alone.
-Cell = str | tuple[str, str]
-Line = tuple[tuple[str, str], ...]
+from poolmgr.tui.widgets.columns import GUTTER, Column, Group, Line, Row, fitting
 
 #: Component classes for cells: colours come from the theme, meaning never from colour alone.
 STYLES = ("dim", "good", "bad", "warn", "accent", "meter", "strong")
@@ -33,23 +27,6 @@ STYLES = ("dim", "good", "bad", "warn", "accent", "meter", "strong")
 #: Rows around the old place that are searched for the cursor's row.  A job that jumps further between two frames
 #: counts as gone; searching a million rows each frame would cost more than drawing them.
 REACH = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
-    """One column: what it shows, and how much room it has."""
-
-    title: str
-    #: Cells it has at least.
-    width: int
-    #: Makes the cell from the row and the width at hand.
-    cell: Callable[[Row, int], Cell]
-    right: bool = False
-    #: Share of the room that is left over.
-    grow: int = 0
-    #: The column is left out of a table narrower than this, or wider than that.
-    needs: int = 0
-    up_to: int = 100_000
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
@@ -60,7 +37,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     cursor's place, as it may in a table with focus, ``lost`` says whose place it was, until the next move.
     """
 
-    BINDINGS = bindings("list")
+    BINDINGS = bindings("move")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "virtual-table--header",
         "virtual-table--cursor",
@@ -88,8 +65,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.rows: Sequence[Row] = ()
+        #: What is shown, line by line: rows, and groups above theirs.
+        self.rows: Sequence[Row | Group] = ()
         self.columns: tuple[Column[Row], ...] = ()
+        #: Ids of the columns that somebody chose, None for the usual ones.
+        self.chosen: tuple[str, ...] | None = None
         #: Key of the row that the cursor left the list with, None after the next move.
         self.lost: Hashable | None = None
         self._cursor = 0
@@ -102,10 +82,23 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._painted: dict[int, tuple[Line, str]] = {}
         self._strips: LRUCache[tuple[Line, str], Strip] = LRUCache(1024)
         self._styles: dict[str, Style] = {}
+        #: Whether the cursor moves with its row, or stays at its place on the screen.
+        self.follow = True
 
     def key_of(self, row: Row) -> Hashable:
         """What the cursor is bound to: the same for the same thing in every frame."""
         raise NotImplementedError
+
+    def is_marked(self, row: Row) -> bool:
+        """Whether the row has a mark."""
+        return False
+
+    def title_of(self, column: Column[Row]) -> str:
+        """What stands above a column."""
+        return column.title
+
+    def header_clicked(self, column: Column[Row]) -> None:
+        """A click on a column's title."""
 
     # --- what others ask
 
@@ -116,10 +109,21 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     @property
     def cursor_row(self) -> Row | None:
-        """The row under the cursor, None in an empty table."""
+        """The row under the cursor, None in an empty table and on a group."""
+        entry = self.cursor_entry
+        return None if isinstance(entry, Group) else entry
+
+    @property
+    def cursor_entry(self) -> Row | Group | None:
+        """The row or group under the cursor."""
         return self.rows[self._cursor] if self._cursor < len(self.rows) else None
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def key_at(self, place: int) -> Hashable:
+        """The key of the row or group at a place."""
+        entry = self.rows[place]
+        return ("group", entry.name) if isinstance(entry, Group) else self.key_of(entry)
+
+    def show(self, rows: Sequence[Row | Group]) -> None:
         """Show these rows from now on, and repaint the lines that differ."""
         self.rows = rows
         size = Size(1, len(rows) + 1)
@@ -130,9 +134,14 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def bind_here(self) -> None:
         """Bind the cursor to the row that it is on."""
-        row = self.cursor_row
-        self._bound = None if row is None else self.key_of(row)
+        self._bound = self.key_at(self._cursor) if self._cursor < len(self.rows) else None
         self.lost = None
+
+    def rearranged(self) -> None:
+        """Columns or their titles are others: draw everything again."""
+        self._widths_for = -1
+        self._painted.clear()
+        self.refresh()
 
     # --- the cursor
 
@@ -148,8 +157,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             if found is None:
                 self.lost = self._bound if self.lost is None else self.lost
                 self._cursor = min(before, last)
-                row = self.cursor_row
-                self._bound = self._bound if row is None else self.key_of(row)
+                self._bound = self.key_at(self._cursor) if self.rows else self._bound
             else:
                 self._cursor = found
         if self._cursor != before:
@@ -159,23 +167,24 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             self.post_message(self.CursorMoved(self))
 
     def _rest(self) -> None:
-        row = self.cursor_row
-        if row is None or self.key_of(row) != self._bound:
+        self._cursor = min(self._cursor, max(0, len(self.rows) - 1))
+        key = self.key_at(self._cursor) if self.rows else None
+        if key != self._bound:
             self.lost = self._bound if self.lost is None else self.lost
-            self._bound = self._bound if row is None else self.key_of(row)
+            self._bound = self._bound if key is None else key
 
     def _find(self, key: Hashable, near: int) -> int | None:
-        rows = self.rows
-        for step in range(min(REACH, len(rows) + 1)):
+        length = len(self.rows)
+        for step in range(min(REACH, length + 1)):
             for place in {near + step, near - step}:
-                if 0 <= place < len(rows) and self.key_of(rows[place]) == key:
+                if 0 <= place < length and self.key_at(place) == key:
                     return place
         return None
 
     def _move_to(self, place: int) -> None:
         place = max(0, min(place, len(self.rows) - 1))
         self._cursor = place
-        self._resting = False
+        self._resting = not self.follow
         self.bind_here()
         top = self.scroll_offset.y
         if place < top:
@@ -245,13 +254,26 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor on a row, a second one opens it."""
         offset = event.get_content_offset(self)
-        if offset is None or offset.y < 1:
+        if offset is None:
+            return
+        if offset.y < 1:
+            column = self._column_at(offset.x)
+            if column is not None:
+                self.header_clicked(column)
             return
         place = self.scroll_offset.y + offset.y - 1
         if place < len(self.rows):
             self._move_to(place)
             if event.chain == 2:
                 self.action_open()
+
+    def _column_at(self, x: int) -> Column[Row] | None:
+        end = GUTTER
+        for column, width in self._widths:
+            end += width + 1
+            if x < end:
+                return column
+        return None
 
     # --- drawing
 
@@ -261,8 +283,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         if width != self._widths_for:
             self._fit_columns(width)
         if y == 0:
-            titles = tuple((fit(column.title, size, right=column.right), "header") for column, size in self._widths)
-            return self._strip(titles, "header")
+            titles = tuple(
+                (fit(self.title_of(column), size, right=column.right), "header") for column, size in self._widths
+            )
+            return self._strip(((" " * GUTTER, "header"), *titles), "header")
         line, mode = self._line_at(y)
         self._painted[y] = (line, mode)
         return self._strip(line, mode)
@@ -292,12 +316,15 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         if place >= len(self.rows):
             return (), ""
         row = self.rows[place]
-        cells = []
+        here = place == self._cursor
+        mode = "" if not here else "cursor" if self.has_focus else "cursor-blurred"
+        if isinstance(row, Group):
+            return ((">" if here else " ", ""), (f"{'+' if row.folded else '-'} {row.text}", "strong")), mode
+        cells = [(_gutter(here, self.is_marked(row)), "warn")]
         for column, width in self._widths:
             cell = column.cell(row, width)
             text, style = (cell, "") if isinstance(cell, str) else cell
             cells.append((fit(text, width, right=column.right), style))
-        mode = "" if place != self._cursor else "cursor" if self.has_focus else "cursor-blurred"
         return tuple(cells), mode
 
     def _strip(self, line: Line, mode: str) -> Strip:
@@ -311,7 +338,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         base = self._style(mode)
         segments: list[Segment] = []
         for place, (text, name) in enumerate(line):
-            if place:
+            if place > 1:
                 segments.append(Segment(" ", base))
             style = base if not name or name == mode else base + self._ink(name, mode)
             segments.append(Segment(text, style))
@@ -337,12 +364,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         return style
 
     def _fit_columns(self, width: int) -> None:
-        columns = [column for column in self.columns if column.needs <= width <= column.up_to]
-        left = width - sum(column.width for column in columns) - (len(columns) - 1)
-        shares = sum(column.grow for column in columns) or 1
-        self._widths = [
-            (column, column.width + max(0, left) * column.grow // shares if column.grow else column.width)
-            for column in columns
-        ]
+        self._widths = fitting(self.columns, width, self.chosen)
         self._widths_for = width
         self._painted.clear()
+
+
+def _gutter(here: bool, marked: bool) -> str:
+    if marked:
+        return "#" if here else "*"
+    return ">" if here else " "

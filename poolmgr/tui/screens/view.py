@@ -1,0 +1,248 @@
+"""What all views have in common: head and footer, the filter's line, the list that acts mean.
+
+Runs in the app's thread.  A view draws the app's newest picture while it is on the stack, and nothing while it is not.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.states import JobState
+from poolmgr.tui.keys import bindings
+from poolmgr.tui.screens.base import Target
+from poolmgr.tui.screens.job_detail import JobDetail
+from poolmgr.tui.screens.pool_acts import PoolScreen
+from poolmgr.tui.widgets.filter_line import FilterLine
+from poolmgr.tui.widgets.header import PoolHeader
+from poolmgr.tui.widgets.jobs_table import JobsTable
+from poolmgr.tui.widgets.key_bar import KeyBar
+from poolmgr.tui.widgets.list_table import Layout, ListTable
+from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.virtual_table import VirtualTable
+from poolmgr.tui.widgets.workers_table import WorkersTable
+
+Filtered = JobsTable | WorkersTable | LogView
+
+_LIST_ACTS = ("sort", "invert", "group", "columns", "follow", "mark", "mark_like", "unmark")
+
+
+class View(PoolScreen):
+    """One of the views that digits choose."""
+
+    ALLOW_IN_MAXIMIZED_VIEW = "PoolHeader, KeyBar, FilterLine"
+    SCOPES: ClassVar[tuple[str, ...]] = ("view", "job")
+    #: What the footer shows beside the keys of every view.
+    FOOT: ClassVar[tuple[str, ...]] = ("view", "job", "move", "list")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("view", "job")
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The list that the operator was in last: acts on a job mean that one.
+        self.list: WorkersTable | JobsTable | None = None
+
+    def compose(self) -> ComposeResult:
+        """The head, what the view shows, the filter, the footer."""
+        yield PoolHeader(id="header")
+        yield from self.compose_body()
+        yield KeyBar(*self.FOOT)
+
+    def compose_body(self) -> ComposeResult:
+        """What is between head and footer."""
+        raise NotImplementedError
+
+    def take(self, snapshot: PoolSnapshot) -> None:
+        """Show a picture in what is between head and footer."""
+        raise NotImplementedError
+
+    def filtered(self) -> Filtered | None:
+        """The pane that ``/`` filters."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Follow the app's snapshots, with tables arranged as they were last time."""
+        for table in self.query(ListTable):
+            table.set_layout(_layout(self.cockpit.settings.section(f"tables.{table.layout_name}")))
+        self.list = next(iter(self.query(WorkersTable)), None) or next(iter(self.query(JobsTable)), None)
+        self.watch(self.app, "snapshot", self.take_newest)
+        self.watch(self.app, "trouble", self.take_header)
+        self.watch(self.app, "frozen", self.take_header, init=False)
+
+    def on_screen_resume(self) -> None:
+        """Back on the screen: show what has happened meanwhile."""
+        self.take_newest()
+
+    # --- drawing
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is on the screen, maybe behind a dialog."""
+        top = next((screen for screen in reversed(self.app.screen_stack) if not screen.is_modal), None)
+        return top is self
+
+    def take_newest(self) -> None:
+        """Show the app's picture, if this view is on the screen."""
+        snapshot = self.cockpit.snapshot
+        if not self.is_seen:
+            return
+        self.take_header()
+        if snapshot is None:
+            return
+        with self.app.batch_update():
+            self.take(snapshot)
+            self.take_cursor()
+
+    def take_header(self) -> None:
+        """The head, with the words that the operator must not forget."""
+        if not self.is_seen:
+            return
+        cockpit, filtered = self.cockpit, self.filtered()
+        words = list(cockpit.words)
+        if filtered is not None and filtered.filter_text:
+            words.append("FILTER")
+        self.query_one(PoolHeader).take(
+            cockpit.snapshot, hertz=cockpit.refresh_hz, words=tuple(words), trouble=cockpit.trouble
+        )
+
+    def take_cursor(self) -> None:
+        """The footer says what is true for the row under the cursor."""
+        self.query_one(KeyBar).update_keys()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Acts on a job mean the list that was in focus last."""
+        if isinstance(event.widget, WorkersTable | JobsTable):
+            self.list = event.widget
+        self.take_cursor()
+
+    @on(VirtualTable.CursorMoved)
+    def _cursor_moved(self) -> None:
+        self.take_cursor()
+
+    @on(ListTable.Marked)
+    def _marked(self) -> None:
+        snapshot = self.cockpit.snapshot
+        if snapshot is not None:
+            self.take(snapshot)
+        self.take_cursor()
+
+    @on(ListTable.Arranged)
+    def _arranged(self, event: ListTable.Arranged) -> None:
+        layout, section = event.table.layout_now, f"tables.{event.table.layout_name}"
+        self.cockpit.remember(section, "sort", layout.sort or None)
+        self.cockpit.remember(section, "descending", layout.descending or None)
+        self.cockpit.remember(section, "grouped", layout.grouped or None)
+        self.cockpit.remember(section, "columns", layout.columns)
+        self._marked()
+
+    # --- the job under the cursor
+
+    def target(self) -> Target | None:
+        """The job under the cursor; in a list of workers, the one that the worker runs."""
+        snapshot, table = self.cockpit.snapshot, self.list
+        if snapshot is None or table is None:
+            return None
+        if isinstance(table, JobsTable):
+            job = table.cursor_row
+            return None if job is None else Target(job.id, job.state, job)
+        worker = table.cursor_row
+        if worker is None or worker.job_id is None:
+            return None
+        return Target(worker.job_id, JobState.RUNNING, snapshot.job(worker.job_id))
+
+    def marked(self) -> list[Target]:
+        """The jobs that are marked in the list that acts mean; of workers, those that they run."""
+        snapshot, table = self.cockpit.snapshot, self.list
+        if snapshot is None or table is None or not table.marks:
+            return []
+        if isinstance(table, JobsTable):
+            return [Target(job.id, job.state, job) for job in table.marked]
+        ids = [worker.job_id for worker in table.marked if worker.job_id is not None]
+        return [Target(job_id, JobState.RUNNING, snapshot.job(job_id)) for job_id in dict.fromkeys(ids)]
+
+    def aim(self) -> Target | None:
+        """As ``target``, but not if the row aimed at has just left the list from under the cursor."""
+        table = self.list
+        if table is not None and table.lost is not None:
+            table.bind_here()
+            self.cockpit.tell("What was under the cursor has left the list, so nothing was done.", ok=False)
+            return None
+        return self.target()
+
+    @on(VirtualTable.Opened)
+    def _opened(self) -> None:
+        target = self.target()
+        if target is not None:
+            self.app.push_screen(JobDetail(target.id))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey what cannot be done now."""
+        if action == "open":
+            table = self.list
+            on_group = table is not None and table.cursor_entry is not None and table.cursor_row is None
+            return on_group or self.target() is not None or None
+        if action == "filter":
+            filtered = self.filtered()
+            return (filtered is not None and filtered.display) or None
+        if action in _LIST_ACTS and self.list is not None:
+            return self.list.able(action) or None
+        return super().check_action(action, parameters)
+
+    # --- looking
+
+    def action_filter(self) -> None:
+        """Open the filter's line."""
+        self.query_one(FilterLine).open()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        filtered = self.filtered()
+        if filtered is not None:
+            filtered.set_filter(event.value)
+            self.query_one(FilterLine).complain(filtered.filter)
+        self.take_header()
+        self.take_cursor()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        self.query_one(FilterLine).done()
+        self._focus_filtered()
+
+    def _focus_filtered(self) -> None:
+        filtered = self.filtered()
+        if filtered is not None:
+            filtered.focus()
+
+    def filter_by(self, text: str) -> None:
+        """Filter as if ``text`` had been typed."""
+        line = self.query_one(FilterLine)
+        line.open()
+        line.query_one(Input).value = text
+        line.done()
+        self._focus_filtered()
+
+    def action_clear(self) -> None:
+        """Clear the filter."""
+        if self.query_one(FilterLine).close():
+            self._focus_filtered()
+
+    def action_maximise(self) -> None:
+        """Give the screen to the pane in focus, or take it back."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused, container=False)
+
+
+def _layout(section: object) -> Layout:
+    values = dict(section) if isinstance(section, dict) else {}
+    return Layout(
+        sort=values.get("sort", ""),
+        descending=values.get("descending", False),
+        grouped=values.get("grouped", False),
+        columns=values.get("columns"),
+    )
