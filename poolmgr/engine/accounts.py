@@ -14,9 +14,9 @@ from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
 from poolmgr.engine.ledger import Done, Ledger, began_at
+from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tasks import summary
-from poolmgr.engine.wire import Buffer
 from poolmgr.errors import JobCancelled, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
@@ -77,10 +77,10 @@ class Accounts:
         self._book(task, JobState.DONE, brief(value), "", handle, slot)
         self._settle(Outcome(task.job, task.position, True, value))
 
-    def pickled(self, task: Task, payload: Buffer, handle: Handle, slot: int) -> None:
-        """One task has ended well, and its value is still pickled."""
+    def pickled(self, task: Task, parts: list[Buffer], handle: Handle, slot: int) -> None:
+        """One task has ended well, and its value is still pickled; ``parts`` are emptied once it is not."""
         self._book(task, JobState.DONE, "(pickled)", "", handle, slot)
-        self._settle(Outcome(task.job, task.position, True, payload=payload))
+        self._settle(Outcome(task.job, task.position, True, parts=parts))
 
     def raised(
         self, task: Task, how: int, line: str, traceback: str, pickled: bytes, *, handle: Handle, slot: int
@@ -93,7 +93,7 @@ class Accounts:
         if stopped or how == wire.EXITED:
             self._settle(Outcome(job, task.position, False, ended_error(job.id, line, stopped)))
         else:
-            self._settle(Outcome(job, task.position, False, None, pickled, line, traceback))
+            self._settle(Outcome(job, task.position, False, None, [pickled], line, traceback))
 
     def tasks_done(self, job: StreamJob, size: int) -> None:
         """Tasks of a stream have ended well and are settled."""
@@ -194,7 +194,7 @@ class Accounts:
 
     def _settle(self, outcome: Outcome) -> None:
         job = outcome.job
-        if outcome.payload is not None or not isinstance(job, Job) or job._callback or job._error_callback:
+        if outcome.parts is not None or not isinstance(job, Job) or job._callback or job._error_callback:
             self._hand_over(outcome)
         else:
             job._set(outcome.position, (outcome.success, outcome.value))

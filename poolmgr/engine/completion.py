@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
 from poolmgr.engine.job import AnyJob, Job
-from poolmgr.engine.wire import Buffer
+from poolmgr.engine.parts import Buffer
 from poolmgr.errors import JobExited, JobStopped, RemoteError
 from poolmgr.model.states import JobState
 
@@ -29,8 +29,8 @@ class Outcome(NamedTuple):
     position: int
     success: bool
     value: Any = None
-    #: The pickle of the value, None if ``value`` is it.
-    payload: Buffer | None = None
+    #: The pickle of the value and the buffers that were left out of it, None if ``value`` is it.
+    parts: list[Buffer] | None = None
     #: The error in one line and its traceback, for an error that cannot be rebuilt.
     summary: str = ""
     traceback: str = ""
@@ -139,18 +139,18 @@ class Completion(threading.Thread):
     def _settle(self, outcome: Outcome) -> None:
         job, position = outcome.job, outcome.position
         result = outcome.success, outcome.value
-        if outcome.payload is not None:
-            result = self._rebuild(outcome)
+        if outcome.parts is not None:
+            result = self._rebuild(outcome, outcome.parts)
         # Neither this frame nor the next may keep the value alive while the thread waits for more.
         del outcome
         self._guarded(lambda: job._set(position, result), job)
 
-    def _rebuild(self, outcome: Outcome) -> tuple[bool, Any]:
+    def _rebuild(self, outcome: Outcome, parts: list[Buffer]) -> tuple[bool, Any]:
         job = outcome.job
         try:
-            if not outcome.payload:
+            if not parts[0]:
                 raise ValueError("it could not be pickled by the worker")
-            value = wire.loads(outcome.payload)
+            value = wire.loads(parts[0], parts[1:])
             if not outcome.success and not isinstance(value, BaseException):
                 raise TypeError(f"it became a {type(value).__name__}, which cannot be raised")
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
@@ -160,6 +160,9 @@ class Completion(threading.Thread):
             if outcome.success:
                 self._spoiled(job, f"its result could not be unpickled: {reason}", outcome.traceback)
             return False, remote
+        finally:
+            # The callback that comes now may take any time, and a pickle any room.
+            parts.clear()
         return outcome.success, value
 
     def _guarded(self, step: Callable[[], object], job: AnyJob | None) -> None:

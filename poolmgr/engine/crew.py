@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing import process
 from typing import Any
 
+from poolmgr.engine.courier import Couriers, Trip
 from poolmgr.engine.encode import Functions
 from poolmgr.engine.ends import Spec
 from poolmgr.engine.handle import Handle
@@ -46,6 +47,7 @@ class Crew:
         functions: Functions,
         ledger: Ledger,
         selector: selectors.BaseSelector,
+        tell: Callable[[Callable[[], object]], None],
         *,
         exited: Callable[[Handle], None],
         spoke: Callable[[Handle], None],
@@ -59,6 +61,7 @@ class Crew:
             functions: Numbers of functions.
             ledger: Told when one starts.
             selector: Watches them; its keys' data are called with the mask.
+            tell: Has a step run on the dispatcher's thread.
             exited: Called when a worker's process has ended.
             spoke: Called when frames may be there.
             printed: Called when output may be there.
@@ -68,6 +71,8 @@ class Crew:
         self._functions = functions
         self._ledger = ledger
         self._selector = selector
+        #: They carry what is large from and to workers.
+        self.couriers = Couriers(tell)
         self._exited, self._spoke, self._printed = exited, spoke, printed
         self._generations: dict[int, int] = {}
         self.handles: dict[int, Handle] = {}
@@ -141,17 +146,25 @@ class Crew:
     def _watch(self, handle: Handle) -> None:
         register = self._selector.register
         register(handle.watch(), selectors.EVENT_READ, lambda _: self._exited(handle))
-        register(handle.channel.fd, selectors.EVENT_READ, lambda mask: self._socket(handle, mask))
+        self.watch_socket(handle)
         for pipe in handle.output:
             register(pipe.fd, selectors.EVENT_READ, lambda _: self._printed(handle))
         self._ledger.log(f"{handle.name} started as pid {handle.pid}", slot=handle.slot, pid=handle.pid)
 
     def _socket(self, handle: Handle, mask: int) -> None:
+        if handle.dead:
+            # A courier has come back from a worker that is gone.
+            return
         if mask & selectors.EVENT_WRITE:
             handle.channel.flush()
-            self.watch_sending(handle)
         if mask & selectors.EVENT_READ:
             self._spoke(handle)
+            with handle.lock:
+                handle.channel.hand_over_in(lambda trip: self._carry(handle, trip, selectors.EVENT_READ))
+        self.watch_socket(handle)
+
+    def _carry(self, handle: Handle, trip: Trip, mask: int) -> bool:
+        return self.couriers.carry(trip, lambda: self._socket(handle, mask))
 
     def has_sent(self, job: Any) -> bool:
         """Whether a worker was sent the job; for a map, whether one was sent its first task. From any thread."""
@@ -159,12 +172,19 @@ class Crew:
             return job.started is not None
         return any(handle.holds(job) for handle in list(self.handles.values()))
 
-    def watch_sending(self, handle: Handle) -> None:
-        """Have the selector tell when the worker reads on, if it is being sent something."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if handle.channel.sending else 0)
-        key = self._selector.get_map().get(handle.channel.fd)
-        if key is not None and key.events != wanted:
-            self._selector.modify(handle.channel.fd, wanted, key.data)
+    def watch_socket(self, handle: Handle) -> None:
+        """Have what waits for the worker sent, by a courier if it is much, and the selector look for what is due."""
+        channel = handle.channel
+        channel.hand_over_out(lambda trip: self._carry(handle, trip, selectors.EVENT_WRITE))
+        wanted = channel.wanted if channel.open else 0
+        key = self._selector.get_map().get(channel.fd)
+        if key is None:
+            if wanted:
+                self._selector.register(channel.fd, wanted, lambda mask: self._socket(handle, mask))
+        elif not wanted:
+            self._selector.unregister(channel.fd)
+        elif key.events != wanted:
+            self._selector.modify(channel.fd, wanted, key.data)
 
     def forget(self, fd: int) -> None:
         """Watch a descriptor no more."""

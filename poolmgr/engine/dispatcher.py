@@ -2,6 +2,7 @@
 
 callers       apply_async -> Job -> backlog; the caller sends it itself if a worker is idle      map, imap -> backlog
 feeders       a lazy iterable, read ahead to a bound -> backlog
+couriers      what is large of arguments and results, over the same sockets, while it lasts
 dispatcher    feeds workers, a batch at a time, long enough to pay, short enough to be shared out again
                    |  frame: base sequence number, function numbers, arguments        (one socket for each worker)
                    v
@@ -26,7 +27,6 @@ it dies itself  by a fault of ours: :meth:`Dispatcher._collapse` kills the worke
 from __future__ import annotations
 
 import itertools
-import marshal
 import selectors
 import signal
 import threading
@@ -99,13 +99,13 @@ class Dispatcher(threading.Thread):
         self._selector = selectors.DefaultSelector()
         functions = Functions(Sender(spec.forks))
         self.crew = Crew(
-            spec, self.mailbox.bell, functions, self.ledger, self._selector,
+            spec, self.mailbox.bell, functions, self.ledger, self._selector, self.mailbox.tell,
             exited=self._exited, spoke=self._receive, printed=self._printed,
         )  # fmt: skip
         durations = Durations()
         self.drain = Drain(self.accounts, durations)
         self.feeding = Feeding(
-            self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_sending
+            self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_socket
         )
         self.returns = Returns(self.feeding, self.drain)
         self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
@@ -261,7 +261,7 @@ class Dispatcher(threading.Thread):
                 self.feeding.freed(self.crew.handles[slot])
             case Leave(slot):
                 self.crew.handles[slot].leave()
-                self.crew.watch_sending(self.crew.handles[slot])
+                self.crew.watch_socket(self.crew.handles[slot])
             case GiveUp(attempts):
                 self._give_up(attempts)
             case End():
@@ -286,7 +286,7 @@ class Dispatcher(threading.Thread):
 
     def _receive(self, handle: Handle) -> None:
         with handle.lock:
-            frames = handle.frames()
+            frames = list(handle.channel.receive())
         for frame in frames:
             if frame.kind == wire.READY:
                 handle.ready = True
@@ -295,7 +295,7 @@ class Dispatcher(threading.Thread):
                 self.handle(WorkerReady(handle.slot))
                 self.feeding.freed(handle)
             elif frame.kind == wire.UNREADY:
-                self._reason = f"the initializer raised\n{marshal.loads(frame.envelope)[0]}"
+                self._reason = f"the initializer raised\n{frame.fields[0]}"
                 text = f"{handle.name}: {self._reason}"
                 self.ledger.log(text, level="error", slot=handle.slot, pid=handle.pid)
         if not handle.channel.open:
@@ -351,6 +351,7 @@ class Dispatcher(threading.Thread):
         self._ending.abandon_rest()
         self.mailbox.close()
         self._selector.close()
+        self.crew.couriers.stop()
         self.completion.stop()
         self.news()
 

@@ -13,6 +13,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.backlog import Batch, Segment, count, task_at
 from poolmgr.engine.handle import Handle
+from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
 from poolmgr.model.brief import function_name
 from poolmgr.runtime.cells import AREA, BUSY, COMMIT, DRAINED, MASK, SLOTS, TAIL, Cells
@@ -140,26 +141,31 @@ class Drain:
     def _book_one(self, handle: Handle, batch: Batch, i: int, kind: int, sequence: int) -> None:
         task = task_at(batch, i)
         cells, slot = handle.cells, sequence & MASK
-        payload: wire.Buffer = b""
+        parts: list[Buffer] = []
         if kind & wire.LARGE_BIT:
-            payload = handle.take_large(sequence)
+            try:
+                parts = handle.channel.take_large(sequence)
+            except (MemoryError, EOFError) as error:
+                handle.failed += 1
+                self._accounts.failed(task, error, handle)
+                return
             kind &= ~wire.LARGE_BIT
         elif kind >= wire.PLAIN:
-            payload = self._payload(cells, slot)
+            parts = [self._payload(cells, slot)]
         if kind == wire.FAILED:
             handle.failed += 1
-            self._accounts.raised(task, *marshal.loads(payload), handle=handle, slot=slot)
+            self._accounts.raised(task, *marshal.loads(parts[0]), handle=handle, slot=slot)
             return
         handle.done += 1
         if kind == wire.PICKLED:
-            self._accounts.pickled(task, payload, handle, slot)
+            self._accounts.pickled(task, parts, handle, slot)
             return
         if kind == wire.INT:
             value: Any = cells.value[slot]
         elif kind == wire.REAL:
             value = cells.real[slot]
         elif kind == wire.PLAIN:
-            value = marshal.loads(payload)
+            value = marshal.loads(parts[0])
         else:
             value = _CONSTANTS[kind]
         self._accounts.succeeded(task, value, handle, slot)

@@ -12,8 +12,9 @@ from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count
 from poolmgr.engine.cloud import REFUSALS, Sender
 from poolmgr.engine.job import Job
+from poolmgr.engine.parts import Buffer
 
-#: Arguments of so many bytes and more travel alone: a batch must not be held up by them.
+#: Pickled arguments of more bytes travel alone, as do those with buffers apart: a batch must not be held up by them.
 LARGE = 1 << 16
 
 
@@ -50,7 +51,7 @@ class Encoder:
         self._functions = functions
         self._sent: set[int] = set()
 
-    def encode(self, batch: Batch, sequence: int) -> tuple[list[wire.Buffer], int]:
+    def encode(self, batch: Batch, sequence: int) -> tuple[list[Buffer], int]:
         """The frame for as many tasks of ``batch`` as may travel together, and how many those are, at least one.
 
         Raises:
@@ -67,9 +68,7 @@ class Encoder:
         if plain is not None and number:
             parts, size = wire.frame(plain, (sequence, number, calls, new)), len(calls)
         else:
-            numbers, calls, payload = self._calls(batch, new)
-            one = numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
-            parts, size = wire.frame(wire.TASKS, (sequence, one, calls, new), payload), len(calls)
+            parts, size = self._pickled(batch, sequence, new)
         self._sent.update(new)
         return parts, size
 
@@ -83,11 +82,11 @@ class Encoder:
             and wire.all_plain(chain.from_iterable([job.args for job in jobs]))
         )
 
-    def _calls(self, batch: Batch, new: dict[int, bytes]) -> tuple[list[int], list[Any], list[wire.Buffer]]:
+    def _pickled(self, batch: Batch, sequence: int, new: dict[int, bytes]) -> tuple[list[Buffer], int]:
         numbers: list[int] = []
         calls: list[Any] = []
-        payload: list[wire.Buffer] = []
-        size = 0
+        payload: list[Buffer] = []
+        total = 0
         for i in range(count(batch)):
             try:
                 number, call = self._call(*_parts(batch, i), new)
@@ -96,25 +95,28 @@ class Encoder:
                     raise
                 # It has its turn, and its error, at the head of the next batch.
                 break
-            if type(call) is not tuple:
-                if len(call) + size > LARGE and calls:
+            if isinstance(call, wire.Pickled):
+                size = call.size
+                if calls and (call.buffers or total + size > LARGE):
                     break
-                size += len(call)
-                payload.append(call)
-                call = len(call)
+                if call.buffers or size > LARGE:
+                    return wire.frame_of_parts(wire.TASK, (sequence, number, new), *call), 1
+                payload += call.pieces
+                total += size
             numbers.append(number)
-            calls.append(call)
-        return numbers, calls, payload
+            calls.append(size if isinstance(call, wire.Pickled) else call)
+        one = numbers[0] if numbers.count(numbers[0]) == len(numbers) else numbers
+        return wire.frame(wire.TASKS, (sequence, one, calls, new), payload), len(calls)
 
     def _call(
         self, func: Any, args: tuple[Any, ...], kwds: dict[str, Any] | None, new: dict[int, bytes]
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, tuple[Any, ...] | wire.Pickled]:
         number = self._number(func, new) if wire.by_reference(func) else 0
         if number:
             func = None
             if not kwds and wire.all_plain(args):
                 return number, args
-        return number, self._functions.sender.dumps(wire.dumps, (func, args, kwds or {}))
+        return number, self._functions.sender.dumps(wire.dumps_apart, (func, args, kwds or {}))
 
     def _number(self, func: Any, new: dict[int, bytes]) -> int:
         number, pickled = self._functions.number(func)

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
-from poolmgr.engine.channel import Channel
+from poolmgr.engine.channel import Channel, pair
 from poolmgr.engine.cloud import Carried, Sender
 from poolmgr.engine.worker import Fd, Setup, main
 from poolmgr.runtime.cells import Cells
-from poolmgr.runtime.inherit import disown, lend, own
+from poolmgr.runtime.inherit import disown, lend, own, own_socket
 from poolmgr.runtime.lifeline import guard
 from poolmgr.runtime.output import OutputPipe
 
@@ -64,7 +63,9 @@ class Ends:
 
             self.cells = Cells(inherit=spec.forks)
             undo.callback(self.cells.close)
-            ours, theirs = (open_here(one.detach()) for one in socket.socketpair())
+            ours, others = pair()
+            undo.callback(disown, own_socket(ours).fileno())
+            theirs = open_here(others.detach())
             self.channel = Channel(ours)
             #: Wakes a caller that waits for this worker in ``get()``.
             self.leader_bell = open_here(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))

@@ -10,7 +10,6 @@ Made by whoever starts the worker.  After that there are three owners, for three
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
 import signal
 import threading
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from poolmgr.engine import wire
 from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
-from poolmgr.engine.channel import Frame
 from poolmgr.engine.encode import Encoder, Functions
 from poolmgr.engine.ends import Ends, Spec
 from poolmgr.engine.job import AnyJob, Task
@@ -85,7 +83,6 @@ class Handle:
         self.pid = 0
         self._pidfd = NONE
         self._encoder = Encoder(functions)
-        self._large: dict[int, wire.Buffer] = {}
         self._ends = ends = Ends(spec, bell, functions.sender)
         self.cells, self.channel, self.output = ends.cells, ends.channel, ends.output
         self.leader_bell, self.process = ends.leader_bell, ends.process(spec)
@@ -231,23 +228,7 @@ class Handle:
         limit = view[LIMIT]
         return bool(view[START] == self.drained < limit)
 
-    # -- frames and output: the dispatcher, or a drainer under ``lock``
-
-    def frames(self) -> list[Frame]:
-        """Read what has come over the socket; large results are kept until their task is booked."""
-        rest = []
-        for frame in self.channel.receive():
-            if frame.kind == wire.LARGE:
-                self._large[marshal.loads(frame.envelope)[0]] = frame.payload
-            else:
-                rest.append(frame)
-        return rest
-
-    def take_large(self, sequence: int) -> wire.Buffer:
-        """The large result of a task that is committed, and so was sent whole before."""
-        while sequence not in self._large:
-            self.frames()
-        return self._large.pop(sequence)
+    # -- output: the dispatcher, or a drainer under ``lock``
 
     def read_output(self, ledger: Ledger) -> None:
         """Move what the worker has printed into the log."""
@@ -314,7 +295,7 @@ class Handle:
         """Close what belongs to it. Its process has ended, or never started."""
         self.dead = True
         self._ends.part()
-        disown(self.channel.fd)
+        self.channel.close()
         for pipe in self.output:
             disown(pipe.fd)
         if self._pidfd != NONE:

@@ -16,7 +16,7 @@ import marshal
 import os
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from multiprocessing.pool import (  # type: ignore[attr-defined]
     ExceptionWithTraceback,
@@ -27,6 +27,7 @@ from types import FrameType
 from typing import Any
 
 from poolmgr.engine import cloud, wire
+from poolmgr.engine.parts import Arrival, Buffer, Load
 from poolmgr.runtime.cells import (
     ACK,
     AREA,
@@ -121,15 +122,11 @@ class Batches:
 
     # -- the socket and the bells
 
-    def send(self, parts: list[wire.Buffer]) -> None:
+    def send(self, parts: list[Buffer]) -> None:
         """Write a whole frame."""
-        rest = [memoryview(part).cast("B") for part in parts if len(part)]
-        while rest:
-            sent = os.writev(self.fd, rest)
-            while rest and sent >= len(rest[0]):
-                sent -= len(rest.pop(0))
-            if sent:
-                rest[0] = rest[0][sent:]
+        load = Load(parts)
+        while load.left:
+            load.moved(os.writev(self.fd, load.next()))
 
     def wake(self) -> None:
         """Wake whoever waits for results."""
@@ -161,8 +158,15 @@ class Batches:
         for number, pickled in functions.items():
             self._functions[number] = _Unread(pickled)
 
-    def run(self, base: int, numbers: int | list[int], calls: Iterable[Any], payload: wire.Buffer) -> None:
-        """Run tasks ``base``, ``base`` + 1, ... until they end or LIMIT is reached."""
+    def run(self, base: int, numbers: int | list[int], calls: Iterable[Any], payload: Buffer) -> None:
+        """Run tasks ``base``, ``base`` + 1, ... until they end or LIMIT is reached.
+
+        Args:
+            base: The number of the first.
+            numbers: The number of the function, or one for each task.
+            calls: For each task its arguments, or the size of a pickle in ``payload``, or the parts of a large one.
+            payload: Pickles, one after the other.
+        """
         cells = self.cells
         self._began = monotonic_ns()
         pairs = zip(repeat(numbers) if isinstance(numbers, int) else numbers, calls, strict=False)
@@ -215,9 +219,11 @@ class Batches:
                         function = self._read(number)
                     self.running = sequence
                     value = function(*call)
-                else:
+                elif type(call) is int:
                     position += call
                     value = self._call(sequence, number, payload[position - call : position])
+                else:
+                    value = self._call(sequence, number, call)
                 self.running = NONE
                 if self._is_copy:
                     os._exit(0)
@@ -250,13 +256,13 @@ class Batches:
         function = self._functions[number] = wire.loads(self._functions[number].pickled)
         return function
 
-    def _call(self, sequence: int, number: int, pickled: memoryview) -> Any:
+    def _call(self, sequence: int, number: int, pickled: memoryview | Arrival) -> Any:
         try:
             function = self._functions.get(number)
             if type(function) is _Unread:
                 function = self._read(number)
             arrivals = cloud.arrivals
-            sent, args, kwds = wire.loads(pickled)
+            sent, args, kwds = _unpickle(pickled)
             if cloud.arrivals != arrivals:
                 self._by_value = sequence
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
@@ -292,7 +298,7 @@ class Batches:
             self._store(sequence, wire.PLAIN, marshal.dumps(value))
             return
         try:
-            pickled = cloud.dumps_result(wire.dumps, value, sequence == self._by_value)
+            pickled = cloud.dumps_result(wire.dumps_apart, value, sequence == self._by_value)
         except BaseException as error:  # user code: __reduce__ and __getstate__
             try:
                 unsendable = MaybeEncodingError(error, value)
@@ -301,7 +307,10 @@ class Batches:
                 unsendable = MaybeEncodingError(error, shown)
             self._store_failure(sequence, wire.UNSENDABLE, cloud.with_notes(unsendable, error), wrap=False)
             return
-        self._store(sequence, wire.PICKLED, pickled)
+        if pickled.buffers or pickled.size > AREA_LIMIT:
+            self._send_large(sequence, wire.PICKLED, *pickled)
+        else:
+            self._store(sequence, wire.PICKLED, b"".join(pickled.pieces))
 
     def _store_failure(self, sequence: int, how: int, error: BaseException, wrap: bool) -> None:
         line = summary(error)
@@ -319,7 +328,7 @@ class Batches:
         error.__traceback__ = None
         self._store(sequence, wire.FAILED, marshal.dumps((how, line, text, pickled)))
 
-    def _store(self, sequence: int, kind: int, data: wire.Buffer) -> None:
+    def _store(self, sequence: int, kind: int, data: Buffer) -> None:
         """Put bytes into the payload area, or on the socket if there is no room for them."""
         size, slot, ring = len(data), sequence & MASK, self._ring
         head = self._head
@@ -333,9 +342,20 @@ class Batches:
             self._head = head + size
             ring.kind[slot] = kind
             return
+        self._send_large(sequence, kind, (data,), ())
+
+    def _send_large(self, sequence: int, kind: int, pieces: Sequence[Buffer], buffers: Sequence[Buffer]) -> None:
         # The owner reads the socket whenever something comes; it must be awake for that.
-        self.send(wire.frame(wire.LARGE, (sequence,), (data,)))
-        ring.kind[slot] = kind | wire.LARGE_BIT
+        self.send(wire.frame_of_parts(wire.LARGE, (sequence,), pieces, buffers))
+        self._ring.kind[sequence & MASK] = kind | wire.LARGE_BIT
+
+
+def _unpickle(pickled: memoryview | Arrival) -> Any:
+    """The call of a task; a large one's parts are let go, so that they live as long as what was made of them."""
+    if isinstance(pickled, Arrival):
+        parts = pickled.take()
+        return wire.loads(parts[0], parts[1:])
+    return wire.loads(pickled)
 
 
 class _Unread:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
 from poolmgr.engine.cloud import Carried
+from poolmgr.engine.parts import Arrival, Load
 from poolmgr.engine.tasks import Batches
 from poolmgr.runtime.cells import START, Cells
 from poolmgr.runtime.lifeline import Lifeline
@@ -114,8 +115,19 @@ def _serve(batches: Batches) -> None:
             return
         kind, envelope_size, payload_size = wire.HEADER.unpack(head)
         envelope = inbox.take(envelope_size)
+        if kind == wire.LEAVE or envelope is None:
+            return
+        if kind == wire.TASK:
+            sequence, number, functions, sizes = marshal.loads(envelope)
+            arrival = Arrival(sizes)
+            if not inbox.fill(arrival.load):
+                return
+            batches.learn(functions)
+            batches.run(sequence, number, [arrival], b"")
+            del arrival
+            continue
         payload = inbox.take(payload_size)
-        if kind == wire.LEAVE or envelope is None or payload is None:
+        if payload is None:
             return
         base, numbers, calls, functions = marshal.loads(envelope)
         batches.learn(functions)
@@ -144,7 +156,8 @@ class Inbox:
             self._rest = rest[size:]
             return rest[:size]
         if size > self.AHEAD:
-            return self._take_large(size)
+            large = bytearray(size)
+            return large if self.fill(Load([large])) else None
         while len(rest) < size:
             more = self._read()
             if not more:
@@ -159,18 +172,15 @@ class Inbox:
         except ConnectionError:
             return b""
 
-    def _take_large(self, size: int) -> bytearray | None:
-        buffer = bytearray(size)
-        filled = len(self._rest)
-        buffer[:filled] = self._rest
-        self._rest = b""
-        view = memoryview(buffer)
-        while filled < size:
+    def fill(self, load: Load) -> bool:
+        """Fill all of ``load``; False at the end of the socket."""
+        self._rest = self._rest[load.fill(memoryview(self._rest)) :]
+        while load.left:
             try:
-                got = os.readv(self._fd, [view[filled:]])
+                got = os.readv(self._fd, load.next())
             except ConnectionError:
-                return None
+                return False
             if not got:
-                return None
-            filled += got
-        return buffer
+                return False
+            load.moved(got)
+        return True

@@ -23,7 +23,7 @@ from poolmgr.engine.job import Job
 from poolmgr.errors import WorkerDied
 from tests.engine.conftest import MakePool
 from tests.helpers import jobs, stop_points
-from tests.helpers.stop_points import Stop, left_tokens, put_tokens, stopped_pids
+from tests.helpers.stop_points import Stop, left_tokens, numbers, put_tokens, stopped_pids
 from tests.helpers.wait import wait_until
 
 LONG = 20
@@ -127,12 +127,6 @@ def submit(pool: poolmgr.Pool, path: str, ends: Ends, function: Any = stop_point
     ]
 
 
-def numbers_run(path: str) -> list[int]:
-    """The jobs that have run, each as often as it has."""
-    file = Path(path)
-    return [int(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
 def check(ends: Ends, path: str, lost: int, exactly: bool = True) -> None:
     """Every job has ended once, with its own result or as lost, and none ran twice."""
     assert ends.times == Counter(range(JOBS)), "not every job ended exactly once"
@@ -142,7 +136,7 @@ def check(ends: Ends, path: str, lost: int, exactly: bool = True) -> None:
             right = stop_points.result(i)
             assert type(value) is type(right)
             assert str(value) == str(right)
-    ran = Counter(numbers_run(path))
+    ran = Counter(numbers(path))
     assert not [i for i, times in ran.items() if times > 1], "a job ran twice"
     assert set(range(JOBS)) - set(ran) <= ends.lost, "a job has a result and never ran"
 
@@ -268,7 +262,7 @@ def test_freeze_at_a_step_holds_up_one_task(make_pool: MakePool, tmp_path: Path,
     path, ends = str(tmp_path / "ran"), Ends()
     waiting = submit(pool, path, ends)
     wait_until(lambda: stopped_pids(stop), what="a worker to come to the step")
-    wait_until(lambda: len(numbers_run(path)) >= JOBS - 1, what="the others to be run elsewhere")
+    wait_until(lambda: len(numbers(path)) >= JOBS - 1, what="the others to be run elsewhere")
     os.kill(stopped_pids(stop)[0], signal.SIGCONT)
     for job in waiting:
         job.wait(LONG)
@@ -294,13 +288,13 @@ def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
     ]
     pool.resume()
     wait_until(lambda: stopped_pids(stop), what="a worker to stop behind the slow job")
-    wait_until(lambda: len(numbers_run(path)) >= 59, what="the others to be run elsewhere")
+    wait_until(lambda: len(numbers(path)) >= 59, what="the others to be run elsewhere")
     # Time for the owner to look at the frozen worker again and again.
     assert pool.apply_async(jobs.sleep, (0.1,)).get(LONG) == 0.1
     os.kill(stopped_pids(stop)[0], signal.SIGCONT)
     assert [job.get(LONG) for job in jobs_here] == [8 * i for i in range(60)]
     check_healed(pool, 2)
-    assert sorted(numbers_run(path)) == [8 * i for i in range(60)]
+    assert sorted(numbers(path)) == [8 * i for i in range(60)]
 
 
 @only_fork

@@ -7,6 +7,7 @@ Installed in a worker by its pool's initializer, around what the worker has: the
     "kind"           a write of a column of the ring, or of the payload area
     "_store"         a method of the worker's ``Batches``
     "send LARGE"     a frame to the owner; "half" sends its first half
+    "fill"           a large argument comes in; "half" reads its first half
 
 ``before`` and ``after`` are sides of that step.  Which worker stops, and when: the first that comes to the step for the
 ``at``-th time of its life, or a later time, and finds a token left; it takes the token with it.  A token that is called
@@ -24,7 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from poolmgr.engine import wire
+from poolmgr.engine.parts import Buffer, Load
 from poolmgr.engine.tasks import Batches
+from poolmgr.engine.worker import Inbox
 from poolmgr.runtime import cells
 from tests.helpers.jobs import append
 
@@ -82,6 +85,12 @@ def stopped_pids(stop: Stop) -> list[int]:
     return [int(path.read_text()) for path in Path(stop.tokens).glob("*.taken")]
 
 
+def numbers(path: str) -> list[int]:
+    """What jobs have told of themselves in a file, each as often as it has run."""
+    file = Path(path)
+    return [int(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
 class Trap:
     """Counts the steps of this worker and stops it."""
 
@@ -126,11 +135,11 @@ class Trap:
 
         return watched
 
-    def send(self, batches: Batches) -> Callable[[list[wire.Buffer]], None]:
+    def send(self, batches: Batches) -> Callable[[list[Buffer]], None]:
         """``Batches.send`` with steps around and inside."""
         whole = batches.send
 
-        def watched(parts: list[wire.Buffer]) -> None:
+        def watched(parts: list[Buffer]) -> None:
             step = f"send {FRAMES[parts[0][0]]}"
             self.pass_by(step, "before")
             if self.due(step, "half"):
@@ -141,6 +150,24 @@ class Trap:
                 return
             whole(parts)
             self.pass_by(step, "after")
+
+        return watched
+
+    def fill(self) -> Callable[[Inbox, Load], bool]:
+        """``Inbox.fill`` with steps around and inside."""
+        whole = Inbox.fill
+
+        def watched(inbox: Inbox, load: Load) -> bool:
+            self.pass_by("fill", "before")
+            if self.due("fill", "half"):
+                half = Load([view[: len(view) // 2] for view in load.next()])
+                size = half.left
+                assert whole(inbox, half)
+                load.moved(size)
+                os.kill(os.getpid(), self._stop.number)
+            filled = whole(inbox, load)
+            self.pass_by("fill", "after")
+            return filled
 
         return watched
 
@@ -182,6 +209,7 @@ def install(stop: Stop) -> None:
         setattr(batches._ring, name, Watched(getattr(batches._ring, name), trap, name))
     replaced: dict[str, Any] = {name: trap.around(name, getattr(batches, name)) for name in METHODS}
     replaced["send"] = trap.send(batches)
+    Inbox.fill = trap.fill()  # type: ignore[method-assign,assignment]
     for name, method in replaced.items():
         setattr(batches, name, method)
 

@@ -1,0 +1,123 @@
+"""Large data on its way: what is left to send of buffers that stay where they are, and the memory that is filled.
+
+Thread: a load and an arrival belong to one thread at a time, which hands them over as a whole.
+Never: copies what is sent, or keeps a buffer that is sent.
+
+Imports the standard library only: workers import it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+Buffer = bytes | bytearray | memoryview
+
+#: Bytes of a part from which it is received into a mapping of its own, in huge pages: half the time of 100 MB in pages
+#: of 4 KB is their page faults (benchmarks/parts.py).  Below a huge page there is nothing to gain.
+HUGE = 1 << 21
+#: Buffers in one system call: IOV_MAX is 1024 on Linux.
+PIECES = 512
+#: Bytes in one system call.  More would tell too late how far a transfer has come; less would give up, and wait for,
+#: the interpreter's lock more often.
+SLICE = 1 << 24
+#: Bytes into which goes what there is no room for.
+SPILL = 1 << 20
+
+
+class Load:
+    """Buffers that are to be sent, or filled, one after the other."""
+
+    __slots__ = ("_rest", "left")
+
+    def __init__(self, parts: Iterable[Buffer] = ()) -> None:
+        self._rest: deque[memoryview] = deque()
+        #: Bytes that have not been moved.
+        self.left = 0
+        self.add(parts)
+
+    def add(self, parts: Iterable[Buffer]) -> None:
+        """Put more behind what there is."""
+        for part in parts:
+            size = len(part)
+            if size:
+                self._rest.append(memoryview(part).cast("B"))
+                self.left += size
+
+    def next(self) -> list[memoryview]:
+        """What one system call may move."""
+        views: list[memoryview] = []
+        room = SLICE
+        for view in self._rest:
+            if len(view) >= room or len(views) == PIECES - 1:
+                views.append(view[:room])
+                break
+            views.append(view)
+            room -= len(view)
+        return views
+
+    def moved(self, size: int) -> None:
+        """So many bytes of :meth:`next` were moved; a buffer that was moved wholly is let go."""
+        rest = self._rest
+        self.left -= size
+        while rest and size >= len(rest[0]):
+            size -= len(rest.popleft())
+        if size:
+            rest[0] = rest[0][size:]
+
+    def fill(self, data: memoryview) -> int:
+        """Copy as much of ``data`` as there is room for; returns how many bytes that was."""
+        filled = min(self.left, len(data))
+        begin = 0
+        while begin < filled:
+            view = self._rest[0]
+            size = min(len(view), filled - begin)
+            view[:size] = data[begin : begin + size]
+            self.moved(size)
+            begin += size
+        return filled
+
+
+class Arrival:
+    """Parts that come in, each in writable memory of its own."""
+
+    __slots__ = ("_error", "_parts", "load")
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """Make room for parts of these sizes; without room for them they are read, so that the next frame can be."""
+        self._error = ""
+        try:
+            self._parts = [_room(size) for size in sizes]
+            self.load = Load(self._parts)
+        except (MemoryError, OSError, OverflowError) as error:
+            self._parts = []
+            total = sum(sizes)
+            self._error = f"there is no room for {total:,} bytes: {type(error).__name__}"
+            spill = memoryview(bytearray(SPILL))
+            self.load = Load([spill] * (total // SPILL) + [spill[: total % SPILL]])
+
+    def take(self) -> list[Buffer]:
+        """The parts, once they are all in; they are not kept here.
+
+        Raises:
+            MemoryError: There was no room for them.
+        """
+        if self._error:
+            raise MemoryError(self._error)
+        parts, self._parts = self._parts, []
+        return parts
+
+
+def _room(size: int) -> Buffer:
+    """Writable memory that nobody else has."""
+    if size < HUGE:
+        return memoryview(bytearray(size))
+    # Private: a child that a job forks must not write into it.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        # A kernel without huge pages refuses; its small pages are only slower.
+        with contextlib.suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
