@@ -1,6 +1,7 @@
 """Large data on its way: what is left to send of buffers that stay where they are, and the memory that is filled.
 
-Thread: a load and an arrival belong to one thread at a time, which hands them over as a whole.
+Thread: a load and an arrival belong to one thread at a time, which hands them over as a whole; spares belong to a
+worker's main thread.
 Never: copies what is sent, or keeps a buffer that is sent.
 
 Imports the standard library only: workers import it too.
@@ -11,13 +12,17 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
 
 Buffer = bytes | bytearray | memoryview
 
-#: Bytes of a part from which it is received into a mapping of its own, in huge pages: half the time of 100 MB in pages
-#: of 4 KB is their page faults (benchmarks/parts.py).  Below a huge page there is nothing to gain.
+#: Bytes of a part from which it is received into a mapping of its own, in huge pages: two thirds of the time of 100 MB
+#: in pages of 4 KB are their page faults (benchmarks/parts.py).  Below a huge page there is nothing to gain.
 HUGE = 1 << 21
+#: Bytes of a part from which a worker keeps its memory for the next argument, how many such it keeps, and for how many
+#: seconds: a stream of them comes faster, and a worker that gets none is not to be large.
+SPARED, MOST_SPARED, KEPT = 1 << 16, 64, 1.0
 #: Buffers in one system call: IOV_MAX is 1024 on Linux.
 PIECES = 512
 #: Bytes in one system call.  More would tell too late how far a transfer has come; less would give up, and wait for,
@@ -85,11 +90,16 @@ class Arrival:
 
     __slots__ = ("_error", "_parts", "load")
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        """Make room for parts of these sizes; without room for them they are read, so that the next frame can be."""
+    def __init__(self, sizes: Sequence[int], room: Callable[[int], Buffer] | None = None) -> None:
+        """Make room for parts of these sizes; without room for them they are read, so that the next frame can be.
+
+        Args:
+            sizes: Bytes of each.
+            room: Gives writable memory of a size; new memory if None.
+        """
         self._error = ""
         try:
-            self._parts = [_room(size) for size in sizes]
+            self._parts = [(room or _room)(size) for size in sizes]
             self.load = Load(self._parts)
         except (MemoryError, OSError, OverflowError) as error:
             self._parts = []
@@ -112,12 +122,79 @@ class Arrival:
 
 def _room(size: int) -> Buffer:
     """Writable memory that nobody else has."""
-    if size < HUGE:
-        return memoryview(bytearray(size))
+    return memoryview(bytearray(size) if size < HUGE else _mapping(size))
+
+
+def _mapping(size: int) -> mmap.mmap:
     # Private: a child that a job forks must not write into it.
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    if size >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         # A kernel without huge pages refuses; its small pages are only slower.
         with contextlib.suppress(OSError):
             memory.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(memory)
+    return memory
+
+
+class Spares:
+    """Memory that arguments came in, kept for those that come next: in new pages 100 MB take a third longer.
+
+    What the job has kept a view of is not used again.
+    """
+
+    __slots__ = ("_since", "_spare", "_used")
+
+    def __init__(self) -> None:
+        #: What the last arrival came in; and, while the next one is made, what of it is free.
+        self._used: list[mmap.mmap] = []
+        self._spare: list[mmap.mmap] = []
+        self._since = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._used)
+
+    def arrival(self, sizes: Sequence[int]) -> Arrival:
+        """Room for parts of these sizes; what does not fit is let go."""
+        self._spare = [memory for memory in self._used if _is_free(memory)]
+        self._used = []
+        arrival = Arrival(sizes, self._room)
+        self._spare = []
+        self._since = monotonic()
+        return arrival
+
+    def left(self) -> float:
+        """Seconds for which they are still to be kept; none or less once that is over."""
+        return self._since + KEPT - monotonic()
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        self._used = []
+
+    def _room(self, size: int) -> Buffer:
+        if size < SPARED or len(self._used) == MOST_SPARED:
+            return _room(size)
+        fitting = [memory for memory in self._spare if size <= len(memory) <= 2 * size]
+        if fitting:
+            memory = min(fitting, key=len)
+            self._spare.remove(memory)
+        else:
+            memory = self._new(size)
+        self._used.append(memory)
+        return memoryview(memory)[:size]
+
+    def _new(self, size: int) -> mmap.mmap:
+        try:
+            return _mapping(size)
+        except OSError:
+            # Others may need the room more.
+            self._spare = []
+            return _mapping(size)
+
+
+def _is_free(memory: mmap.mmap) -> bool:
+    """Whether nobody has a view of it any more."""
+    try:
+        # To the size that it has: this does nothing but to look for views.
+        memory.resize(len(memory))
+    except BufferError:
+        return False
+    return True

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import select
 import signal
 import traceback
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 
 from poolmgr.engine import wire
 from poolmgr.engine.cloud import Carried
-from poolmgr.engine.parts import Arrival, Load
+from poolmgr.engine.parts import Load, Spares
 from poolmgr.engine.tasks import Batches
 from poolmgr.runtime.cells import START, Cells
 from poolmgr.runtime.lifeline import Lifeline
@@ -107,9 +108,11 @@ def _initialize(batches: Batches, initializer: Callable[..., object] | None, ini
 
 
 def _serve(batches: Batches) -> None:
-    inbox = Inbox(batches.fd)
+    inbox, spares = Inbox(batches.fd), Spares()
     while True:
         batches.spin()
+        if spares and not inbox.comes(spares.left()):
+            spares.let_go()
         head = inbox.take(wire.HEADER.size)
         if head is None:
             return
@@ -119,7 +122,7 @@ def _serve(batches: Batches) -> None:
             return
         if kind == wire.TASK:
             sequence, number, functions, sizes = marshal.loads(envelope)
-            arrival = Arrival(sizes)
+            arrival = spares.arrival(sizes)
             if not inbox.fill(arrival.load):
                 return
             batches.learn(functions)
@@ -148,6 +151,8 @@ class Inbox:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._rest = b""
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
 
     def take(self, size: int) -> bytes | bytearray | None:
         """The next ``size`` bytes, or None at the end of the socket."""
@@ -171,6 +176,10 @@ class Inbox:
             return os.read(self._fd, self.AHEAD)
         except ConnectionError:
             return b""
+
+    def comes(self, seconds: float) -> bool:
+        """Whether anything comes within so many seconds, or the end of the socket; False if they are over already."""
+        return seconds > 0 and bool(self._rest or self._poll.poll(seconds * 1000))
 
     def fill(self, load: Load) -> bool:
         """Fill all of ``load``; False at the end of the socket."""

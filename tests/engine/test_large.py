@@ -197,7 +197,17 @@ def test_nothing_is_kept_of_large_data(make_pool: MakePool) -> None:
     assert pool.apply_async(large.look, (one,)).get(LONG) == [(100 * MB, one.check, False)]
     del one
     wait_until(lambda: large.rss() - ours < 10 * MB)
-    assert pool.apply_async(large.rss).get(LONG) - theirs < 10 * MB
+    # The worker keeps it for a moment, for a next one that may come.
+    wait_until(lambda: pool.apply_async(large.rss).get(LONG) - theirs < 10 * MB)
+
+
+def test_job_may_keep_what_it_was_sent(make_pool: MakePool) -> None:
+    """What a job keeps of its argument is not written over by the arguments that come after."""
+    pool = make_pool(1)
+    sent = [block(size, i) for i, size in enumerate((3 * MB, 3 * MB, 100_000, 3 * MB, 2 * MB, 100_000, 4 * MB) * 2)]
+    for one in sent:
+        pool.apply_async(large.keep, (one, block(len(one), 5))).get(LONG)
+    assert pool.apply_async(large.kept_checks).get(LONG) == [one.check for one in sent]
 
 
 def test_argument_without_room_fails_its_own_job(make_pool: MakePool) -> None:

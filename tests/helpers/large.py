@@ -79,6 +79,18 @@ def overwrite(one: Block) -> Block:
     return one
 
 
+kept: list[Block] = []
+
+
+def keep(one: Block, other: Block) -> None:
+    """Keep the one, and not the other."""
+    kept.append(one)
+
+
+def kept_checks() -> list[int]:
+    return [one.check for one in kept]
+
+
 def look_then_fail(one: Block) -> None:
     raise ValueError(f"{one.check} is not liked")
 
