@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import count
 from multiprocessing import get_context, util
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
@@ -24,7 +24,7 @@ from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, L
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
 from poolmgr.engine.options import NO_OPTIONS, JobOptions, checked
 from poolmgr.engine.steering import SteeredPool
-from poolmgr.engine.stream import StreamJob, UnorderedStreamJob
+from poolmgr.engine.stream import ChunkStream, Stream, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.runtime.cpus import cpu_count
 
@@ -212,7 +212,7 @@ class Pool(SteeredPool):
         *,
         buffersize: int | None = None,
         **options: Unpack[JobOptions],
-    ) -> Iterator[Any]:
+    ) -> Stream:
         """As ``map``, lazily: results come in the order of the input.
 
         Args:
@@ -222,6 +222,9 @@ class Pool(SteeredPool):
             chunksize: Items in a task.
             buffersize: Tasks read ahead; 1024 if None (16384 of a list and the like, which costs nothing to read).
             options: As in :meth:`apply_async`.
+
+        Returns:
+            An iterator, for ``for`` and ``async for``, with ``next(timeout)``.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
@@ -238,7 +241,7 @@ class Pool(SteeredPool):
         *,
         buffersize: int | None = None,
         **options: Unpack[JobOptions],
-    ) -> Iterator[Any]:
+    ) -> Stream:
         """As :meth:`imap`, but results come as they are ready."""
         return self._stream(UnorderedStreamJob, func, iterable, chunksize, buffersize, options)
 
@@ -250,7 +253,7 @@ class Pool(SteeredPool):
         chunksize: int,
         buffersize: int | None,
         options: JobOptions,
-    ) -> Iterator[Any]:
+    ) -> Stream:
         self._check_running()
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
@@ -265,7 +268,7 @@ class Pool(SteeredPool):
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
         Feeder(self._dispatcher, job, mapstar, LazyChunks(func, iterable, chunksize)).start()
-        return (item for chunk in job for item in chunk)
+        return ChunkStream(job)
 
     def _map_async(
         self,

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from poolmgr.engine import acts, picture
 from poolmgr.engine.dispatcher import Dispatcher
@@ -113,3 +113,16 @@ class SteeredPool(pool.Pool):
             dispatcher.listeners = tuple(other for other in dispatcher.listeners if other is not listener)
 
         return unsubscribe
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        """Wait for all jobs and for the pool's end, while the loop goes on; terminate it if the block has raised."""
+        import asyncio
+
+        if kind is None:
+            self.close()
+        else:
+            await asyncio.to_thread(self.terminate)
+        await asyncio.to_thread(self.join)

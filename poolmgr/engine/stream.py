@@ -1,11 +1,12 @@
 """Streams: the iterators that ``imap`` and ``imap_unordered`` return, with a bound on reading ahead.
 
 Results come in bulk from whoever takes them out of a worker's ring; the caller takes them out one by one, and needs the
-lock only to wait.
+lock only to wait.  A caller is a thread or a coroutine; that waits on its loop, where whoever brings results wakes it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -15,9 +16,14 @@ from multiprocessing.pool import IMapIterator, IMapUnorderedIterator
 from typing import TYPE_CHECKING, Any
 
 from poolmgr.engine.job import Job, ManyTasks, Task
+from poolmgr.engine.waiting import on_this_loop
 
 if TYPE_CHECKING:
     from poolmgr.engine.pool import Pool
+
+
+#: Results that a coroutine takes in a row before others on its loop have their turn.
+IN_A_ROW = 64
 
 
 class _Failure:
@@ -44,6 +50,10 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
         self._buffersize = buffersize
         #: True while the feeder waits for room.
         self._full = False
+        #: What wakes the coroutines that wait.  Changed under ``_cond``.
+        self._watchers: list[Callable[[], None]] = []
+        #: Results that coroutines have taken since one last waited.
+        self._in_a_row = 0
         self._open(pool, func, 0, "lazy items")
 
     __repr__ = Job.__repr__
@@ -80,6 +90,45 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
         return item
 
     __next__ = next
+
+    def __aiter__(self) -> StreamJob:
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next result, or the error of its item, as :meth:`next`; a wait that is cancelled loses none."""
+        while True:
+            self._in_a_row += 1
+            if self._in_a_row > IN_A_ROW or not self._items:
+                self._in_a_row = 0
+                await self._arrival()
+            try:
+                # From here on nothing is waited for, so what is taken is returned.
+                item = self._items.popleft()
+                break
+            except IndexError:
+                continue  # Another caller has taken it.
+        if self._full:
+            self.nudge()
+        if type(item) is _Failure:
+            raise item.error
+        return item
+
+    async def _arrival(self) -> None:
+        """Give way to others, then wait until something is there; StopAsyncIteration if nothing will be."""
+        future, watcher = on_this_loop()
+        with self._cond:
+            if self._items:
+                watcher()
+            elif self._over():
+                self._pool = None
+                raise StopAsyncIteration
+            else:
+                self._watchers.append(watcher)
+        try:
+            await future
+        finally:
+            with self._cond, contextlib.suppress(ValueError):
+                self._watchers.remove(watcher)
 
     def _wait(self, timeout: float | None) -> Any:
         pool = self._pool
@@ -140,6 +189,8 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
 
     def _settle(self) -> None:
         self._cond.notify_all()
+        while self._watchers:
+            self._watchers.pop()()
         pool = self._pool
         if pool is not None and pool._completion.helping:
             pool._completion.look_again()
@@ -163,3 +214,46 @@ class UnorderedStreamJob(StreamJob, IMapUnorderedIterator):  # type: ignore[type
     def _place(self, start: int, values: list[Any]) -> None:
         self._items.extend(values)
         self._index += len(values)
+
+
+class ChunkStream:
+    """The iterator of ``imap`` and ``imap_unordered`` with a ``chunksize``: the results of the chunks, one by one.
+
+    A chunk fails as a whole, with the error of its first item that failed; the next call goes on with the next chunk.
+
+    Attributes:
+        job: The job, whose tasks are the chunks.
+    """
+
+    def __init__(self, job: StreamJob) -> None:
+        self.job = job
+        self._results: deque[Any] = deque()
+
+    def __iter__(self) -> ChunkStream:
+        return self
+
+    def next(self, timeout: float | None = None) -> Any:
+        """The next result: StopIteration at the end, ``multiprocessing.TimeoutError`` when its chunk is late."""
+        while True:
+            try:
+                return self._results.popleft()
+            except IndexError:
+                pass  # Outside of the handler: the error of a chunk has nothing to do with this.
+            self._results.extend(self.job.next(timeout))
+
+    __next__ = next
+
+    def __aiter__(self) -> ChunkStream:
+        return self
+
+    async def __anext__(self) -> Any:
+        """As :meth:`next`, in a coroutine."""
+        while True:
+            try:
+                return self._results.popleft()
+            except IndexError:
+                pass  # Outside of the handler: the error of a chunk has nothing to do with this.
+            self._results.extend(await self.job.__anext__())
+
+
+Stream = StreamJob | ChunkStream

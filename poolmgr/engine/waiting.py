@@ -12,6 +12,8 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
+
     from poolmgr.engine.pool import Pool
 
 #: Held while the waiters of a job are made or added to, for a few instructions, never by who settles jobs.
@@ -52,6 +54,27 @@ class Waiters:
             except IndexError:
                 return
             watcher()
+
+
+def on_this_loop() -> tuple[asyncio.Future[None], Callable[[], None]]:
+    """Something to await in asyncio, without a thread, and what any thread calls to end the wait."""
+    # Here, since it takes as long to import as all the rest of a pool.
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def settle() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def watcher() -> None:
+        try:
+            loop.call_soon_threadsafe(settle)
+        except RuntimeError:
+            pass  # The loop was closed, so nobody waits any more.
+
+    return future, watcher
 
 
 class Waitable:
@@ -113,22 +136,7 @@ class Waitable:
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in asyncio, without a thread. A cancelled wait leaves the job alone."""
         if not self._settled:
-            # Here, since it takes as long to import as all the rest of a pool.
-            import asyncio
-
-            loop = asyncio.get_running_loop()
-            future = loop.create_future()
-
-            def settle() -> None:
-                if not future.done():
-                    future.set_result(None)
-
-            def watcher() -> None:
-                try:
-                    loop.call_soon_threadsafe(settle)
-                except RuntimeError:
-                    pass  # The loop was closed, so nobody waits any more.
-
+            future, watcher = on_this_loop()
             self._watch(watcher)
             yield from future
         return self.get()

@@ -160,7 +160,7 @@ def run_stream(pool: poolmgr.Pool, path: str) -> Ends:
     stream = pool.imap(stop_points.work_item, [f"{path}:{i}" for i in range(JOBS)])
     for i in range(JOBS):
         try:
-            ends.take(i, stream.next(LONG))  # type: ignore[attr-defined]
+            ends.take(i, stream.next(LONG))
         except Exception as error:
             ends.take(i, error)
     with pytest.raises(StopIteration):

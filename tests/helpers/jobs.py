@@ -22,6 +22,10 @@ def add(x: int, y: int = 0) -> int:
     return x + y
 
 
+def reciprocal(x: float) -> float:
+    return 1 / x
+
+
 def pid(_: object = None) -> int:
     return os.getpid()
 
