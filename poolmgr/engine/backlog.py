@@ -9,6 +9,7 @@ Appended to by any thread; taken from, sorted, and put back at the head, by whoe
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
@@ -84,9 +85,8 @@ class Backlog:
     def entries(self, most: int | None = None) -> list[Entry]:
         """What waits, up to ``most`` of each priority, in the order of its turn. Any thread may ask: it is a copy."""
         lanes = [(0, self.plain), *self.lanes.copy().items()]
-        # islice over a deque, consumed by tuple(), runs in one piece.
-        parts = [(rank, tuple(islice(lane, most))) for rank, lane in lanes]
-        parts += [(_rank(entry), (entry,)) for entry in tuple(islice(self.arrived, most))]
+        parts = [(rank, _some(lane, most)) for rank, lane in lanes]
+        parts += [(_rank(entry), (entry,)) for entry in _some(self.arrived, most)]
         return [entry for _, part in sorted(parts, key=itemgetter(0)) for entry in part]
 
     # -- under the feed lock
@@ -222,6 +222,14 @@ class Backlog:
                 entry.queued = False
                 tasks += tasks_of(self._from_source(entry, len(entry.items)))
         return tasks
+
+
+def _some(lane: Lane, most: int | None) -> tuple[Entry, ...]:
+    """The first entries of a lane that others change meanwhile."""
+    while True:
+        # The copying runs in one piece, but another thread may come between it and the making of the iterator.
+        with contextlib.suppress(RuntimeError):
+            return tuple(islice(lane, most))
 
 
 def _rank(entry: Entry) -> int:

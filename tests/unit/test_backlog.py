@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections import deque
 from itertools import count
 from types import SimpleNamespace
@@ -55,6 +57,28 @@ def drain(backlog: Backlog) -> list[Name]:
     while batch := names(backlog.take(3)):
         found += batch
     return found
+
+
+def test_copy_is_taken_while_others_put_and_take() -> None:
+    """Whoever takes a picture need not wait for those who feed, and is not disturbed by them."""
+    backlog, job = Backlog(), Maker().job()
+    stop = threading.Event()
+
+    def feed() -> None:
+        while not stop.is_set():
+            backlog.put(job)
+            backlog.take(1)
+
+    feeder = threading.Thread(target=feed)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        feeder.start()
+        assert all(entry is job for _ in range(100_000) for entry in backlog.entries(10))
+    finally:
+        stop.set()
+        feeder.join()
+        sys.setswitchinterval(interval)
 
 
 def test_higher_priorities_first_and_first_in_first_out_within_one() -> None:
