@@ -97,6 +97,49 @@ class JobKilled(JobError):
         )
 
 
+class JobTimedOut(JobError, TimeoutError):
+    """The job ran for longer than its time limit, and was killed with its worker. It is a TimeoutError.
+
+    Attributes:
+        job_id: The job.
+        seconds: How long it had run.
+        limit: Its ``timeout`` (s).
+        pid: Process id of the worker that was killed with it.
+    """
+
+    def __init__(self, job_id: int, seconds: float, limit: float, pid: int) -> None:
+        # Not the next class's: OSError, from which TimeoutError comes, has an opinion of its own on four arguments.
+        Exception.__init__(self, job_id, seconds, limit, pid)
+        self.job_id = job_id
+        self.seconds = seconds
+        self.limit = limit
+        self.pid = pid
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: killed with its worker {self.pid} after {self.seconds:g} s, its time limit being "
+            f"{self.limit:g} s; what it had done so far stands. A soft_timeout= would let it clean up"
+        )
+
+
+class SoftTimeout(PoolmgrError):
+    """Raised inside a job that has run for as long as its ``soft_timeout``. It may catch it, clean up, and return.
+
+    It is an Exception like any other, as in Celery: a job that knows nothing of it fails by it, and is cleaned up after
+    by its own ``finally`` and ``except Exception``. It is no TimeoutError: whoever catches that means a socket's.
+
+    Attributes:
+        limit: The job's ``soft_timeout`` (s).
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"the job has run for {self.limit:g} s, its soft time limit: it is to clean up and end"
+
+
 class JobStopped(JobError):
     """A running job was stopped softly: this was raised inside it, and it did not catch it.
 

@@ -17,7 +17,7 @@ from poolmgr.engine.ledger import Done, Ledger, began_at
 from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tasks import summary
-from poolmgr.errors import JobCancelled, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
+from poolmgr.errors import JobCancelled, JobError, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
@@ -116,8 +116,10 @@ class Accounts:
         """The worker ended with the task in its hands."""
         job = task.job
         call = function_name(job.call[0]) + (f" over {job.items}" if job.items else brief_call(task.args, task.kwds))
-        error: PoolTerminated | JobKilled | WorkerDied
-        if handle.killed_for == job.id:
+        error: JobError
+        if handle.killed_for == job.id and handle.fate is not None:
+            state, error = JobState.FAILED, handle.fate
+        elif handle.killed_for == job.id:
             state, error = JobState.KILLED, JobKilled(job.id, handle.pid, call)
         elif terminated:
             state = JobState.KILLED if began else JobState.CANCELLED

@@ -32,7 +32,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolmgr.engine import leader, wire
 from poolmgr.engine.accounts import Accounts
@@ -69,6 +69,9 @@ from poolmgr.engine.scheduler import (
 from poolmgr.engine.timers import Timers
 from poolmgr.engine.undertaker import Undertaker
 from poolmgr.errors import WorkerStartFailed
+
+if TYPE_CHECKING:
+    from poolmgr.engine.deadlines import Deadlines
 
 #: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
@@ -108,6 +111,8 @@ class Dispatcher(threading.Thread):
             self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_socket
         )
         self.returns = Returns(self.feeding, self.drain)
+        #: Made for the first job that has a time limit.
+        self.deadlines: Deadlines | None = None
         self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
         self._ending = Ending(self.crew, self.accounts, self.feeding, cache)
         self._selector.register(self.mailbox.bell, selectors.EVENT_READ, lambda _: self.mailbox.hear())
@@ -128,6 +133,15 @@ class Dispatcher(threading.Thread):
             self._ending.fail_backlog()
         if self.feeding.idle or not isinstance(entry, Job):
             self.mailbox.wake()
+
+    def heed_limits(self) -> None:
+        """There are jobs that have a time limit, from now on."""
+        if self.feeding.limited is None:
+            from poolmgr.engine.deadlines import Deadlines
+
+            with self.mailbox.lock:
+                self.deadlines = self.deadlines or Deadlines(self.drain, self.returns)
+            self.feeding.limited = self.deadlines.sent
 
     def next_id(self) -> int:
         """The number that the next job will have."""
@@ -199,6 +213,8 @@ class Dispatcher(threading.Thread):
         with self.feeding.lock:
             now, handles = time.monotonic(), list(self.crew.handles.values())
             self.returns.tick(handles, now)
+            if self.deadlines is not None:
+                self.deadlines.tick(now)
             self.feeding.pump()
             self.returns.plan(handles, now)
             self._look()
@@ -217,7 +233,8 @@ class Dispatcher(threading.Thread):
         return bool(feeding.backlog and feeding.idle and not feeding.held)
 
     def _timeout(self) -> float | None:
-        moments = (self.timers.due, self.scheduler.not_before, self.returns.due)
+        limits = None if self.deadlines is None else self.deadlines.due
+        moments = (self.timers.due, self.scheduler.not_before, self.returns.due, limits)
         due = [moment for moment in moments if moment is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 

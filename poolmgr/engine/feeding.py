@@ -54,6 +54,8 @@ class Feeding:
         self.held = False
         #: Jobs that are to be stopped: what of them comes back from a worker is failed, not put back.
         self.doomed: dict[AnyJob, BaseException] = {}
+        #: Told of what was sent to whom; None until there are tasks that have a time limit.
+        self.limited: Callable[[Handle, Batch], None] | None = None
         self._handles = handles
         self._accounts = accounts
         self._durations = durations
@@ -180,6 +182,8 @@ class Feeding:
         except BaseException as error:  # user code: __reduce__ and __getstate__ of an argument
             self._accounts.failed(task_at(batch, 0), error, handle)
             return 0
+        if self.limited is not None:
+            self.limited(handle, batch)
         if isinstance(batch, Segment) and batch.job.started is None:
             self._accounts.ledger.begin(batch.job)
         if handle.channel.sending:

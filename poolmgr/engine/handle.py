@@ -22,6 +22,7 @@ from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
 from poolmgr.engine.encode import Encoder, Functions
 from poolmgr.engine.ends import Ends, Spec
 from poolmgr.engine.job import AnyJob, Task
+from poolmgr.errors import JobError
 from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED
 from poolmgr.runtime.inherit import disown, own
 from poolmgr.runtime.tree import descendants, kill_group
@@ -36,6 +37,9 @@ REAP = 1.0
 
 class Handle:
     """One worker."""
+
+    #: The error of the task in its hands when it is killed for ``killed_for``; None if an operator kills it.
+    fate: JobError | None = None
 
     def __init__(self, slot: int, generation: int, spec: Spec, bell: int, functions: Functions) -> None:
         self.slot = slot

@@ -210,6 +210,8 @@ def describe(
         attempt=job.attempt,
         retry_of=job.retry_of,
         name=job.name,
+        limit=job.options.timeout,
+        priority=job.options.priority,
         tasks=job.tasks,
         tasks_done=job.tasks_done,
     )

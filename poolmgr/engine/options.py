@@ -1,10 +1,11 @@
-"""What a caller may say of a job beside what it calls: its turn and its name. One place checks it.
+"""What a caller may say of a job beside what it calls: its limits, its turn, its name. One place checks it.
 
 Nearly all jobs have no options: these share ``NO_OPTIONS``, and are neither larger nor slower for it.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, TypedDict
 
 
@@ -13,6 +14,11 @@ class JobOptions(TypedDict, total=False):
 
     #: What screens call the job.
     name: str
+    #: Seconds that the job, or each item of a map or stream, may run, counted from the moment at which its worker takes
+    #: it up: then it is killed with its worker.
+    timeout: float | None
+    #: Seconds after which ``SoftTimeout`` is raised inside it, so that it may clean up.
+    soft_timeout: float | None
     #: Jobs of a higher priority are started first, those of one priority in the order of their submission; 0 if it is
     #: not given, negative for what can wait.
     priority: int
@@ -21,7 +27,14 @@ class JobOptions(TypedDict, total=False):
 class Options(NamedTuple):
     """The options of a job, checked."""
 
+    timeout: float | None = None
+    soft_timeout: float | None = None
     priority: int = 0
+
+    @property
+    def shortest(self) -> float | None:
+        """The first of the time limits that a task can reach (s), None if it has none."""
+        return self.timeout if self.soft_timeout is None else self.soft_timeout
 
 
 #: Those of a job that was submitted without any.
@@ -43,8 +56,28 @@ def checked(given: JobOptions) -> tuple[str, Options]:
     name = values.pop("name", "")
     if not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
-    options = Options(priority=_integer("priority", values.get("priority", 0)))
+    options = Options(
+        timeout=_seconds("timeout", values.get("timeout")),
+        soft_timeout=_seconds("soft_timeout", values.get("soft_timeout")),
+        priority=_integer("priority", values.get("priority", 0)),
+    )
+    if options.timeout is not None and options.soft_timeout is not None and options.soft_timeout >= options.timeout:
+        raise ValueError(
+            f"soft_timeout must be shorter than timeout, or the job has no time to clean up: "
+            f"{options.soft_timeout!r} is not less than {options.timeout!r}"
+        )
     return name, NO_OPTIONS if options == NO_OPTIONS else options
+
+
+def _seconds(what: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{what} must be a number of seconds or None, not {type(value).__name__}")
+    # Written so that it is false for what is not a number at all.
+    if not 0 < value < math.inf:
+        raise ValueError(f"{what} must be more than 0 seconds and finite, not {value!r}; None is no limit")
+    return float(value)
 
 
 def _integer(what: str, value: Any) -> int:

@@ -22,7 +22,7 @@ from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.ends import Spec
 from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
-from poolmgr.engine.options import NO_OPTIONS, JobOptions, checked
+from poolmgr.engine.options import NO_OPTIONS, JobOptions, Options, checked
 from poolmgr.engine.steering import SteeredPool
 from poolmgr.engine.stream import ChunkStream, Stream, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
@@ -147,7 +147,7 @@ class Pool(SteeredPool):
     def _apply_with(
         self, given: JobOptions, func: Callable[..., Any], args: tuple[Any, ...], kwds: Any, callback: Any, error: Any
     ) -> Job:
-        name, options = checked(given)
+        name, options = self._checked(given)
         kind = Job if options is NO_OPTIONS else JobWithOptions
         job = kind(self, func, args, kwds, callback, error, self._clock())
         job.take_over(name, options)
@@ -261,7 +261,7 @@ class Pool(SteeredPool):
             raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
         if buffersize is None:
             buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
-        called = checked(options)
+        called = self._checked(options)
         job = kind(self, func, buffersize)
         job.take_over(*called)
         if chunksize == 1:
@@ -281,7 +281,7 @@ class Pool(SteeredPool):
         **options: Unpack[JobOptions],
     ) -> MapJob:
         self._check_running()
-        called = checked(options)
+        called = self._checked(options)
         items: Any = iterable if hasattr(iterable, "__len__") else list(iterable)
         length = len(items)
         if chunksize is None:
@@ -297,6 +297,12 @@ class Pool(SteeredPool):
             return job
         self._dispatcher.submit_entry(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
         return job
+
+    def _checked(self, given: JobOptions) -> tuple[str, Options]:
+        name, options = checked(given)
+        if options.shortest is not None:
+            self._dispatcher.heed_limits()
+        return name, options
 
     def _check_running(self) -> None:
         if self._state != RUN:

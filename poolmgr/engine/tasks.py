@@ -28,6 +28,7 @@ from typing import Any
 
 from poolmgr.engine import cloud, wire
 from poolmgr.engine.parts import Arrival, Buffer, Load
+from poolmgr.errors import SoftTimeout
 from poolmgr.runtime.cells import (
     ACK,
     AREA,
@@ -42,9 +43,12 @@ from poolmgr.runtime.cells import (
     NONE,
     NOTIFY,
     SENT,
+    SOFT,
+    SOFT_NS,
     START,
     STOP,
     TAIL,
+    TOLD,
     Cells,
 )
 from poolmgr.runtime.output import Printed
@@ -107,14 +111,22 @@ class Batches:
         running, asked = self.running, self.cells[STOP]
         if running == NONE:
             return
-        if asked != self._asked:
-            # The owner's request is for one task: another that runs by now is not meant.
-            self._asked = asked
-            if asked != running:
+        # The owner's request is for one task: another that runs by now is not meant.
+        new, self._asked = asked != self._asked, asked
+        if not new or asked != running:
+            self._tell_soft_limit(running)
+            if new or self.cells[SOFT] == running:
                 return
         # Once: a second one while the first is being handled would escape from the handling.
         self.running = NONE
         raise KeyboardInterrupt
+
+    def _tell_soft_limit(self, running: int) -> None:
+        """Raise SoftTimeout inside the task that has reached its soft limit, once: it may go on."""
+        cells = self.cells
+        if cells[SOFT] == running != cells[TOLD]:
+            cells[TOLD] = running
+            raise SoftTimeout(cells[SOFT_NS] / 1e9)
 
     def forked(self) -> None:
         """In the child that a job has forked: it must not answer for the worker."""

@@ -88,6 +88,9 @@ class JobSnapshot:
     #: The job that this one retries.
     retry_of: int | None = None
     name: str = ""
+    #: Seconds that it, or each item of a map, may run; None if there is no limit.
+    limit: float | None = None
+    priority: int = 0
     #: Tasks of a map and how many are finished; 1 and 0 or 1 for an ``apply_async``.
     tasks: int = 1
     tasks_done: int = 0

@@ -10,6 +10,9 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     ACK      worker       batches that it has left, finished or not
     LIMIT    owner        the worker must not take up a task at or beyond it; it reads LIMIT after it wrote START
     STOP     owner        sequence number of the task that is asked to stop; SIGINT tells the worker to look
+    SOFT     owner        sequence number of the task that has reached its soft limit; SIGINT tells the worker to look
+    SOFT_NS  owner        that limit in ns, written before SOFT
+    TOLD     worker       sequence number of the last task inside which SoftTimeout was raised
     SENT     owner        batches that were sent: a worker that spins looks here for more
     TAIL     owner        bytes of the payload area that have been read: the worker may write over them
     DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
@@ -29,7 +32,7 @@ import mmap
 import os
 from typing import Any
 
-START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED = range(0, 88, 8)
+START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED, SOFT, SOFT_NS, TOLD = range(0, 112, 8)
 
 #: No task has this number.
 NONE = -1
@@ -69,7 +72,7 @@ class Cells:
             os.ftruncate(self._fd, SIZE)
         self._map(self._fd)
         view = self.view
-        view[START] = view[STOP] = NONE
+        view[START] = view[STOP] = view[SOFT] = view[TOLD] = NONE
         view[LIMIT] = UNLIMITED
 
     def _map(self, fd: int) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from poolmgr.errors import SoftTimeout
+
 
 def double(x: int) -> int:
     return x * 2
@@ -46,6 +48,10 @@ def hide(module: str) -> None:
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def sleep_long(_: object = None) -> None:
+    time.sleep(600)
 
 
 def fail(text: str = "no") -> NoReturn:
@@ -111,6 +117,23 @@ def append_then_die(path: str, text: str) -> NoReturn:
     append(path, text)
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("unreachable")
+
+
+def wait_softly(folder: str) -> str:
+    """Wait, and clean up at the soft time limit."""
+    try:
+        return mark_and_wait(folder)
+    except SoftTimeout as error:
+        return f"cleaned up after {error.limit}"
+
+
+def note_soft_timeouts(path: str) -> NoReturn:
+    """Go on for ever after each SoftTimeout, and note it."""
+    while True:
+        try:
+            time.sleep(60)
+        except SoftTimeout as error:
+            append(path, type(error).__name__)
 
 
 def ignore_sigterm_and_wait(folder: str) -> None:

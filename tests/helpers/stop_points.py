@@ -31,7 +31,21 @@ from poolmgr.engine.worker import Inbox
 from poolmgr.runtime import cells
 from tests.helpers.jobs import append
 
-NAMES = ("START", "COMMIT", "BEGAN", "BUSY", "ACK", "LIMIT", "STOP", "SENT", "TAIL", "NOTIFY", "DRAINED")
+NAMES = (
+    "START",
+    "COMMIT",
+    "BEGAN",
+    "BUSY",
+    "ACK",
+    "LIMIT",
+    "STOP",
+    "SENT",
+    "TAIL",
+    "NOTIFY",
+    "DRAINED",
+    "SOFT",
+    "TOLD",
+)
 CELLS = {getattr(cells, name): name for name in NAMES}
 COLUMNS = ("began", "ended", "cpu", "value", "real", "kind", "area")
 METHODS = (
