@@ -9,6 +9,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -160,19 +161,23 @@ def spark(values: Sequence[float], width: int, top: float, span: int = 60) -> st
     The scale is fixed by the caller: one that follows its own data draws 50% as an empty column.
     A column is the mean of the values in it; where there is no value yet, there is no mark.
     """
+    return _spark(tuple(values), width, top, span)
+
+
+@lru_cache(512)
+def _spark(values: tuple[float, ...], width: int, top: float, span: int) -> str:
+    # Values come once a second, frames more often: most sparks were drawn before.
     if width <= 0:
         return ""
     each = max(1, -(-span // width))
-    marks: list[str] = []
+    scale = 8 / (each * top) if top > 0 else 0.0
     end = len(values)
-    while end > 0 and len(marks) < width:
-        part = values[max(0, end - each) : end]
-        marks.append(_level(sum(part) / len(part), top))
-        end -= each
-    return "".join(reversed(marks)).rjust(width)
-
-
-def _level(value: float, top: float) -> str:
-    if top <= 0:
-        return _LEVELS[0]
-    return _LEVELS[max(0, min(7, int(value / top * 8)))]
+    begin = max(end % each, end - each * width)
+    marks = []
+    if begin and begin < each and end < each * width:
+        # The oldest column has fewer values.
+        marks.append(_LEVELS[max(0, min(7, int(sum(values[:begin]) * scale * each / begin)))])
+    for place in range(begin, end, each):
+        level = int(sum(values[place : place + each]) * scale)
+        marks.append(_LEVELS[level if 0 <= level < 8 else 0 if level < 0 else 7])
+    return "".join(marks).rjust(width)

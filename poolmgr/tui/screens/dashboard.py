@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.view import Filtered, View
 from poolmgr.tui.widgets.chart import Chart
 from poolmgr.tui.widgets.filter_line import FilterLine
@@ -61,7 +62,7 @@ class Dashboard(View):
             title, text = f"Detail: job {target.id}", Content("not among the jobs shown")
         else:
             title, text = f"Detail: job {target.id}, follows the cursor", describe(target.job, snapshot)
-        pane.border_title = Content(title)
+        retitle(pane, Content(title))
         self.query_one(JobText).take(text)
 
     def on_resize(self) -> None:

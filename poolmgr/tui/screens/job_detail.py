@@ -11,6 +11,7 @@ from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import JobScreen, Target
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import JobText, describe
@@ -52,9 +53,8 @@ class JobDetail(JobScreen):
         job = snapshot.job(self._job_id)
         forgotten = job is None
         self._job = job if job is not None else self._job
-        self.query_one("#job", VerticalScroll).border_title = Content(
-            f"Job {self._job_id}{', no longer among the jobs shown' if forgotten else ''}  (Esc)"
-        )
+        title = f"Job {self._job_id}{', no longer among the jobs shown' if forgotten else ''}  (Esc)"
+        retitle(self.query_one("#job", VerticalScroll), Content(title))
         if self._job is None:
             text = Content(f"The pool does not list job {self._job_id}.")
         else:

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.content import Content
-from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from poolmgr.tui.format import rate
 from poolmgr.tui.ink import ink
+from poolmgr.tui.repaint import regions, retitle
 
 #: Cells at the left for the scale.
 SCALE = 6
@@ -144,8 +144,7 @@ class Graph(Widget):
 
     def take(self, title: str, values: Sequence[float]) -> None:
         """Show these values, one a second, oldest first."""
-        if Content(title) != self._border_title:
-            self.border_title = Content(title)
+        retitle(self, Content(title))
         shown = tuple(values)
         if shown != self._values:
             self._values = shown
@@ -167,9 +166,9 @@ class Graph(Widget):
         if len(before) != len(self._lines) or scale != self._scale:
             self.refresh()
             return
-        for y, line in enumerate(self._lines):
-            if line != before[y]:
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = [y for y, line in enumerate(self._lines) if line != before[y]]
+        if changed:
+            self.refresh(*regions(changed, self.size.width))
 
     def render_line(self, y: int) -> Strip:
         """The scale at the left, the dots beside it."""

@@ -24,7 +24,9 @@ class JobText(Static):
         """Show this text, if it is another one than before."""
         if content != self._shown:
             self._shown = content
-            self.update(content)
+            # A layout draws the whole screen anew: for another height alone, and not for each second that a job runs.
+            width, height = self.size
+            self.update(content, layout=not width or content.get_height({}, width) != height)
 
 
 def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:

@@ -13,6 +13,7 @@ from poolmgr.tui.filter_fields import JOBS, JobFilter, Moment, job_error
 from poolmgr.tui.format import count, duration, harmless, plural, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark
+from poolmgr.tui.repaint import retitle
 from poolmgr.tui.widgets.columns import Cell, Column
 from poolmgr.tui.widgets.list_table import ListTable
 
@@ -62,8 +63,7 @@ class JobsTable(ListTable[JobSnapshot]):
         of = f"{count(shown)} of {count(submitted)}" if shown != submitted else count(shown)
         filtered = f"  filter: {harmless(test.text.strip())}" if self.filter_text else ""
         title = Content(f"Jobs  {of}{filtered}{self.words}")
-        if title != self._border_title:
-            self.border_title = title
+        retitle(self, title)
 
     @property
     def filter_text(self) -> str:

@@ -23,6 +23,7 @@ from poolmgr.tui.filter import Filter
 from poolmgr.tui.filter_fields import LOG
 from poolmgr.tui.format import count, fit, harmless, plural, time_of_day
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.repaint import retitle
 
 #: Lines kept.  More is what a file is for; fewer would lose the start of a storm of errors.
 KEEP = 5000
@@ -254,7 +255,7 @@ class LogView(ScrollView, can_focus=True):
             title += f"  n N: {harmless(self._search.text.strip())}"
         if title != self._titled:
             self._titled = title
-            self.border_title = Content(title)
+            retitle(self, Content(title))
 
     def render_line(self, y: int) -> Strip:
         """One line, cut at the right edge."""

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -23,6 +23,7 @@ from poolmgr.tui import palette
 from poolmgr.tui.format import fit, harmless, short_name
 from poolmgr.tui.ink import ink
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.repaint import regions, retitle
 from poolmgr.tui.widgets.stream_glyphs import Look, StreamCell, axis, colour_glyph, letter_glyph, pair_glyph, selected
 
 __all__ = ["StreamCell", "StreamPicture", "StreamRow", "StreamView"]
@@ -71,7 +72,7 @@ class Runs(NamedTuple):
 class StreamView(ScrollView, can_focus=True):
     """Draws a :class:`StreamPicture`. The time axis stays at the bottom while the workers scroll."""
 
-    BINDINGS = bindings("list")
+    BINDINGS = bindings("move")
     DEFAULT_CSS = f"""
     StreamView > .stream-view--name {{ text-style: bold; }}
     StreamView > .stream-view--axis {{ color: $text-muted; }}
@@ -111,11 +112,11 @@ class StreamView(ScrollView, can_focus=True):
             self.virtual_size = size
         if titled or axis_changed:
             self._retitle()
-        for y, painted in list(self._painted.items()):
-            if self._runs_at(y) != painted:
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = [y for y, painted in self._painted.items() if self._runs_at(y) != painted]
         if axis_changed:
-            self.refresh(Region(0, self._height - 1, self.size.width, 1))
+            changed.append(self._height - 1)
+        if changed:
+            self.refresh(*regions(changed, self.size.width))
 
     @property
     def columns(self) -> int:
@@ -262,7 +263,7 @@ class StreamView(ScrollView, can_focus=True):
         if len(names) > palette.DISTINCT + 1 and not self.plain:
             parts.append(Content("others grey  "))
         parts.append(Content(f"{'. idle  ' if self.plain else ''}{MARKS}"))
-        self.border_title = Content("").join(parts)
+        retitle(self, Content("").join(parts))
 
     def notify_style_update(self) -> None:
         """A new theme has other colours."""

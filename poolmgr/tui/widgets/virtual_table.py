@@ -12,13 +12,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.cache import LRUCache
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from poolmgr.tui.format import fit
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.repaint import regions
 from poolmgr.tui.widgets.columns import GUTTER, Column, Group, Line, Row, fitting
 
 #: Component classes for cells: colours come from the theme, meaning never from colour alone.
@@ -80,6 +81,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._widths_for = -1
         #: What each visible line shows now, so that a new frame repaints only what differs.
         self._painted: dict[int, tuple[Line, str]] = {}
+        #: Lines that were made to see whether they changed, and that are about to be drawn.
+        self._made: dict[int, tuple[Line, str]] = {}
         self._strips: LRUCache[tuple[Line, str], Strip] = LRUCache(1024)
         self._styles: dict[str, Style] = {}
         #: Whether the cursor moves with its row, or stays at its place on the screen.
@@ -140,7 +143,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def rearranged(self) -> None:
         """Columns or their titles are others: draw everything again."""
         self._widths_for = -1
-        self._painted.clear()
+        self._forget_lines()
         self.refresh()
 
     # --- the cursor
@@ -287,9 +290,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 (fit(self.title_of(column), size, right=column.right), "header") for column, size in self._widths
             )
             return self._strip(((" " * GUTTER, "header"), *titles), "header")
-        line, mode = self._line_at(y)
-        self._painted[y] = (line, mode)
-        return self._strip(line, mode)
+        made = self._made.pop(y) if y in self._made else self._line_at(y)
+        self._painted[y] = made
+        return self._strip(*made)
 
     def notify_style_update(self) -> None:
         """A new theme: nothing drawn before is right any more."""
@@ -300,16 +303,21 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Another part is seen: what was painted where is no longer true."""
         if round(old_value) != round(new_value):
-            self._painted.clear()
+            self._forget_lines()
         super().watch_scroll_y(old_value, new_value)
 
     def _repaint_changed(self) -> None:
         width = self.scrollable_content_region.width
         if width != self._widths_for:
             return  # the coming resize paints everything
-        for y, painted in list(self._painted.items()):
-            if self._line_at(y) != painted:
-                self.refresh(Region(0, y, width, 1))
+        lines = {y: self._line_at(y) for y in self._painted}
+        self._made = {y: line for y, line in lines.items() if line != self._painted[y]}
+        if self._made:
+            self.refresh(*regions(self._made, width))
+
+    def _forget_lines(self) -> None:
+        self._painted.clear()
+        self._made.clear()
 
     def _line_at(self, y: int) -> tuple[Line, str]:
         place = self.scroll_offset.y + y - 1
@@ -332,17 +340,31 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         if strip is None:
             strip = self._draw(line, mode)
             self._strips[(line, mode)] = strip
-        return strip.adjust_cell_length(self._widths_for, self._style(mode)).simplify()
+        return strip
 
     def _draw(self, line: Line, mode: str) -> Strip:
+        """A strip as wide as the table; pieces of one style are one segment, since each costs on its way out."""
         base = self._style(mode)
         segments: list[Segment] = []
-        for place, (text, name) in enumerate(line):
-            if place > 1:
-                segments.append(Segment(" ", base))
+        text, last = "", base
+        for place, (cell, name) in enumerate(line):
             style = base if not name or name == mode else base + self._ink(name, mode)
-            segments.append(Segment(text, style))
-        return Strip(segments)
+            # The blank between two cells has no style of its own: it goes to whichever neighbour has none.
+            if place > 1:
+                if last == base:
+                    text += " "
+                elif style == base:
+                    cell = " " + cell
+                else:
+                    segments.append(Segment(text, last))
+                    text, last = " ", base
+            if style != last:
+                if text:
+                    segments.append(Segment(text, last))
+                text, last = "", style
+            text += cell
+        segments.append(Segment(text, last))
+        return Strip(segments).adjust_cell_length(self._widths_for, base)
 
     def _style(self, mode: str) -> Style:
         style = self._styles.get(mode)
@@ -366,7 +388,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def _fit_columns(self, width: int) -> None:
         self._widths = fitting(self.columns, width, self.chosen)
         self._widths_for = width
-        self._painted.clear()
+        self._strips.clear()
+        self._forget_lines()
 
 
 def _gutter(here: bool, marked: bool) -> str:

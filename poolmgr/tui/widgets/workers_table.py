@@ -26,6 +26,7 @@ from poolmgr.tui.format import (
 )
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import worker_mark
+from poolmgr.tui.repaint import retitle
 from poolmgr.tui.widgets.columns import Cell, Column
 from poolmgr.tui.widgets.list_table import ListTable
 
@@ -77,8 +78,7 @@ class WorkersTable(ListTable[WorkerSnapshot]):
         if self.filter_text:
             title += f"  {count(shown)} pass filter: {harmless(self.filter_text)}"
         title += self.words
-        if Content(title) != self._border_title:
-            self.border_title = Content(title)
+        retitle(self, Content(title))
 
     @property
     def filter_text(self) -> str:
