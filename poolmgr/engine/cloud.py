@@ -37,8 +37,9 @@ ADVICE = (
     "cloudpickle sends lambdas, closures, and what is defined at a prompt or in a notebook: "
     "pip install 'poolmgr[cloudpickle]'"
 )
-#: Bytes of one piece of a pickle up to which it may hold a name; longer ones are data.
-NAME_PIECE = 1 << 16
+#: Bytes of one piece of a pickle up to which it may hold a name: a frame of pickle's, which ends soon after 64 KB.
+#: Longer ones are data, which pickle puts between frames.
+NAME_PIECE = 1 << 17
 
 #: The pickler, once it was needed.
 _found: type[pickle.Pickler] | None = None
@@ -195,7 +196,9 @@ def _has_main(value: Any) -> bool:
 
 
 def _names_main(pickled: Any) -> bool:
-    pieces = getattr(pickled, "pieces", (pickled,))
+    pieces = getattr(pickled, "pieces", None)
+    if pieces is None:
+        return b"__main__" in bytes(pickled)
     return any(len(piece) <= NAME_PIECE and b"__main__" in bytes(piece) for piece in pieces)
 
 

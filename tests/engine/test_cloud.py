@@ -158,10 +158,12 @@ print(pool.map(f, range(3)), pool.apply(f, (7,)), end=" ")
 class Point:
     def __init__(self, x): self.x = x
 def moved(point): return Point(point.x + 1)
-print(type(pool.apply(moved, (Point(1),))) is Point, list(pool.imap(moved, [Point(3)]))[0].x)
+print(type(pool.apply(moved, (Point(1),))) is Point, list(pool.imap(moved, [Point(3)]))[0].x, end=" ")
+def length(data, many, point): return len(data), len(many), point.x
+print(pool.apply(length, (bytearray(10**7), list(map(str, range(50_000))), Point(5))))
 """
     )
-    assert run(source, method) == "[1, 2, 3] [2, 3, 4] [0, -1, -2] -7 True 4"
+    assert run(source, method) == "[1, 2, 3] [2, 3, 4] [0, -1, -2] -7 True 4 (10000000, 50000, 5)"
 
 
 def test_forked_workers_share_main_with_what_was_defined_before() -> None:
