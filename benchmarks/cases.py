@@ -37,6 +37,16 @@ class Case:
     higher_is_better: bool
     jobs: int
     measure: Callable[[Callable[[int], Any], Setting], float]
+    #: The start method, where the case is about that.
+    method: str = ""
+    #: The engines, where the case is about these.
+    engines: tuple[str, ...] = ()
+    #: The engine that the others are compared with.
+    against: str = peers.STOCK
+
+    def has(self, engine: str) -> bool:
+        """Whether the engine has an interface for the case."""
+        return engine != "joblib" or self.measure not in NOT_JOBLIB
 
 
 def _open(make: Callable[[int], Any], setting: Setting, warm: bool = True) -> Any:
@@ -64,6 +74,18 @@ class _Countdown:
             raise TimeoutError(f"{self._left} callbacks are missing")
 
 
+class _Stopwatch(_Countdown):
+    """A countdown that knows when it began: at its first call."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.begun = 0.0
+
+    def __call__(self, result: object) -> None:
+        self.begun = self.begun or time.perf_counter()
+        super().__call__(result)
+
+
 def calls(make: Callable[[int], Any], setting: Setting) -> float:
     """Jobs a second: all submitted with a callback, handles kept, until the last callback."""
     engine = _open(make, setting)
@@ -85,6 +107,15 @@ def round_trip(make: Callable[[int], Any], setting: Setting) -> float:
         engine.submit(peers.same, i)()
         times.append(time.perf_counter() - begun)
     return statistics.median(times) * 1e6
+
+
+def round_trip_busy(make: Callable[[int], Any], setting: Setting) -> float:
+    """The same while every core has something else to do too."""
+    for _ in range(len(os.sched_getaffinity(0))):
+        if not os.fork():
+            while True:  # Ended with the session of this measurement.
+                pass
+    return round_trip(make, setting)
 
 
 def _map(make: Callable[[int], Any], setting: Setting, items: Any) -> float:
@@ -177,6 +208,42 @@ def pending(make: Callable[[int], Any], setting: Setting) -> float:
         return took
 
 
+def drained(make: Callable[[int], Any], setting: Setting) -> float:
+    """The rate at which a pool does so many waiting jobs over that for a hundredth of them."""
+    many, few = (_rate(make, setting, number) for number in (setting.jobs, setting.jobs // 100))
+    return many / few
+
+
+def _rate(make: Callable[[int], Any], setting: Setting, number: int) -> float:
+    engine = _open(make, setting)
+    with tempfile.TemporaryDirectory() as folder:
+        go = os.path.join(folder, "go")
+        held = [engine.submit(peers.wait_for_file, go) for _ in range(setting.workers)]
+        countdown = _Stopwatch(number)
+        kept = [engine.submit_with_callback(peers.same, i, countdown) for i in range(number)]
+        open(go, "w").close()
+        countdown.wait()
+        # From the first result on: how soon the workers see that they may go is another matter.
+        took = time.perf_counter() - countdown.begun
+        for get in held:
+            get()
+    assert len(kept) == number
+    engine.close()
+    return number / took
+
+
+def short_jobs(make: Callable[[int], Any], setting: Setting) -> float:
+    """Jobs of 100 us a second."""
+    engine = _open(make, setting)
+    countdown = _Countdown(setting.jobs)
+    begun = time.perf_counter()
+    kept = [engine.submit_with_callback(peers.spin, 1e-4, countdown) for _ in range(setting.jobs)]
+    countdown.wait()
+    took = time.perf_counter() - begun
+    assert len(kept) == setting.jobs
+    return setting.jobs / took
+
+
 def startup(make: Callable[[int], Any], setting: Setting) -> float:
     """Milliseconds from no pool to eight workers of which each has done a job; the imports are done."""
     workers = 8
@@ -216,15 +283,34 @@ def slow_at_the_end(make: Callable[[int], Any], setting: Setting) -> float:
 CASES = {
     "calls": Case("apply_async with a callback", "jobs/s", True, 50_000, calls),
     "round_trip": Case("round trip of one job, median", "us", False, 2_000, round_trip),
+    "round_trip_busy": Case("round trip, all cores busy, median", "us", False, 1_000, round_trip_busy),
     "map_range": Case("map of a range", "items/s", True, 500_000, map_range),
     "map_list": Case("map of a list", "items/s", True, 500_000, map_list),
     "stream": Case("imap_unordered, one task an item", "items/s", True, 50_000, stream),
     "array_argument": Case("array of 100 MB as argument", "ms", False, 7, array_argument),
     "array_result": Case("array of 100 MB as result", "ms", False, 7, array_result),
     "pending": Case("memory of a waiting job", "bytes", False, 300_000, pending),
+    "drained": Case(
+        "jobs/s with 1,000,000 waiting against 10,000", "x", True, 1_000_000, drained, engines=(peers.OURS,)
+    ),
+    "short_jobs": Case(
+        "jobs of 100 us, watched and not",
+        "jobs/s",
+        True,
+        20_000,
+        short_jobs,
+        engines=(peers.OURS, "poolmgr-watched", peers.STOCK),
+        against=peers.OURS,
+    ),
     "startup": Case("start of 8 workers, each has done a job", "ms", False, 1, startup),
+    "startup_forkserver": Case(
+        "start of 8 workers under forkserver, each has done a job", "ms", False, 1, startup, method="forkserver"
+    ),
+    "startup_spawn": Case(
+        "start of 8 workers under spawn, each has done a job", "ms", False, 1, startup, method="spawn"
+    ),
     "slow_in_a_row": Case("10,000 tiny jobs, 20 slow ones in a row", "x ideal", False, 10_000, slow_in_a_row),
     "slow_at_the_end": Case("10,000 tiny jobs, 2 slow ones near the end", "x ideal", False, 10_000, slow_at_the_end),
 }
-#: Cases that joblib has no interface for: nothing is called back, and nothing is submitted without being waited for.
-NOT_JOBLIB = frozenset({"calls", "pending", "startup", "slow_in_a_row", "slow_at_the_end"})
+#: What joblib has no interface for: nothing is called back, and nothing is submitted without being waited for.
+NOT_JOBLIB = frozenset({calls, pending, drained, short_jobs, startup, slow_in_a_row, slow_at_the_end})

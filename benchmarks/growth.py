@@ -10,7 +10,6 @@ Tables in Markdown go to stdout, each measurement to stderr as it comes; each is
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import chart
+import command
 import peers
 import rounds
 
@@ -92,10 +92,11 @@ def child(request: dict[str, Any]) -> None:
     rounds.answer(growth.measure(lambda number: engine(number, request["method"]), request["at"]))
 
 
-def measure(name: str, engines: list[str], wanted: argparse.Namespace) -> dict[str, list[chart.Point]]:
-    """All points of one growth, by engine."""
+def points(name: str, engines: list[str], wanted: argparse.Namespace) -> tuple[dict[str, list[chart.Point]], str]:
+    """All points of one growth, by engine, and how they were measured in words."""
     growth = GROWTHS[name]
     series: dict[str, list[chart.Point]] = {engine: [] for engine in engines}
+    every: dict[str, list[rounds.Run]] = {engine: [] for engine in engines}
     for at in growth.at:
         if at > wanted.most:
             continue
@@ -105,10 +106,12 @@ def measure(name: str, engines: list[str], wanted: argparse.Namespace) -> dict[s
 
         able = [engine for engine in engines if name != "jobs" or at <= SLOW_MOST or engine in FAST]
         for engine, runs in rounds.alternate(able, wanted.rounds, one, f"{name} {at:,}").items():
+            every[engine] += runs
             values = rounds.values(runs)
             if values:
                 series[engine].append(chart.Point(at, statistics.median(values), min(values), max(values)))
-    return {engine: points for engine, points in series.items() if points}
+    told = f"{rounds.machine()}; {wanted.method}, {rounds.told(every, wanted.rounds)}."
+    return {engine: points for engine, points in series.items() if points}, told
 
 
 def table(name: str, series: dict[str, list[chart.Point]]) -> str:
@@ -131,38 +134,27 @@ def _cell(point: chart.Point) -> str:
     return f"{rounds.shown(point.y)} ({rounds.shown(point.low)} to {rounds.shown(point.high)})"
 
 
-def arguments() -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", default=",".join(GROWTHS))
-    parser.add_argument("--engine", default="poolmgr,stock,futures")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--method", default="fork")
-    parser.add_argument("--most", type=int, default=10**9, help="leave out points beyond this")
-    parser.add_argument("--into", help="a Markdown file whose parts about growth are replaced; plots go beside it")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    return parser.parse_args()
+def measure(name: str, engines: list[str], wanted: argparse.Namespace) -> None:
+    """Measure one growth, print its table, and put it and its plot where they are wanted."""
+    growth = GROWTHS[name]
+    series, told = points(name, engines, wanted)
+    text = f"{table(name, series)}\n{told}"
+    print(f"### {growth.title}\n\n{text}\n", flush=True)
+    if wanted.into:
+        folder = os.path.splitext(wanted.into)[0]
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, f"{name}.svg"), "w", encoding="utf-8") as file:
+            file.write(chart.draw(growth.title, growth.x_title, growth.y_title, series))
+        picture = f"![{growth.title}]({os.path.basename(folder)}/{name}.svg)"
+        rounds.put_into(wanted.into, name, f"{picture}\n\n{text}")
 
 
 def main() -> None:
     """Measure and print."""
-    wanted = arguments()
-    if wanted.child:
-        child(json.loads(wanted.child))
-        return
-    engines = peers.installed(wanted.engine.split(","))
-    for name in wanted.case.split(","):
-        growth = GROWTHS[name]
-        series = measure(name, engines, wanted)
-        text = f"{rounds.machine()}; {wanted.method}, {wanted.rounds} rounds.\n\n{table(name, series)}"
-        print(f"### {growth.title}\n\n{text}", flush=True)
-        if wanted.into:
-            folder = os.path.splitext(wanted.into)[0]
-            os.makedirs(folder, exist_ok=True)
-            with open(os.path.join(folder, f"{name}.svg"), "w", encoding="utf-8") as file:
-                file.write(chart.draw(growth.title, growth.x_title, growth.y_title, series))
-            picture = f"![{growth.title}]({os.path.basename(folder)}/{name}.svg)"
-            rounds.put_into(wanted.into, name, f"{picture}\n\n{text}")
+    titles = {name: f"{growth.title}, {growth.y_title}" for name, growth in GROWTHS.items()}
+    options = command.parser(__doc__, titles, "poolmgr,stock,futures", 3)
+    options.add_argument("--most", type=int, default=10**9, help="leave out points beyond this")
+    command.carry_out(options, titles, child, measure)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
     python benchmarks/kills.py                                        100,000 jobs, seeds 0 to 19, three start methods
     python benchmarks/kills.py --jobs 20000 --seeds 2 --method fork
+    python benchmarks/kills.py --first-seed 10 --seeds 5 --method spawn,forkserver      a part of the whole
 
-One line for each run; exit code 1 as soon as one run breaks a promise.
+One line for each run as it ends, one for each start method, and at the end the verdict; exit code 1 if any run has
+broken a promise.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -72,8 +75,41 @@ class Killer(threading.Thread):
                 pass  # It had gone already.
 
 
-def one_run(method: str, seed: int, number: int) -> list[str]:
-    """Run the jobs, print what happened, and return the promises that were broken."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one run."""
+
+    jobs: int
+    kills: int
+    lost: int
+    #: Jobs for which a promise was broken, by how.
+    broken: dict[str, int]
+    seconds: float
+
+    def __str__(self) -> str:
+        bad = "; ".join(f"{count} {how}" for how, count in self.broken.items() if count)
+        return (
+            f"{self.jobs:,} jobs, {self.kills} kills, {self.lost} lost "
+            f"({self.lost / max(1, self.kills):.2f} a kill), {bad or 'nothing broken'}, {self.seconds:.1f} s"
+        )
+
+    @property
+    def good(self) -> bool:
+        """Whether every promise was kept."""
+        return not any(self.broken.values())
+
+
+def total(outcomes: list[Outcome]) -> Outcome:
+    """All of them as one."""
+    broken: Counter[str] = Counter()
+    for outcome in outcomes:
+        broken.update(outcome.broken)
+    sums = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("jobs", "kills", "lost"))
+    return Outcome(*sums, broken, sum(outcome.seconds for outcome in outcomes))
+
+
+def one_run(method: str, seed: int, number: int) -> Outcome:
+    """Run the jobs under fire, and count what happened to them."""
     ends: Counter[int] = Counter()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -98,23 +134,15 @@ def one_run(method: str, seed: int, number: int) -> list[str]:
         for name in os.listdir(folder):
             with open(os.path.join(folder, name)) as file:
                 ran.update(map(int, file))
-    twice = sum(times > 1 for times in ran.values())
-    missing = number - len(lost | set(ran))
-    more_ends = sum(ends[i] != 1 for i in range(number))
-    print(
-        f"{method} seed {seed}: {number} jobs, {killer.kills} kills, {len(lost)} lost, {wrong} wrong, "
-        f"{twice} ran twice, {missing} never ran, {hung} hung, {more_ends} ended not once, {took:.1f} s",
-        flush=True,
-    )
     broken = {
-        "a result of another job": wrong,
-        "a job ran twice": twice,
-        "a job has a result and never ran": missing,
-        "a job hangs": hung,
-        "a job did not end exactly once": more_ends,
-        "more jobs lost than workers killed": len(lost) > killer.kills,
+        "had a result of another": wrong,
+        "ran twice": sum(times > 1 for times in ran.values()),
+        "have a result and never ran": number - len(lost | set(ran)),
+        "hang": hung,
+        "did not end exactly once": sum(ends[i] != 1 for i in range(number)),
+        "were lost beyond one a kill": max(0, len(lost) - killer.kills),
     }
-    return [text for text, happened in broken.items() if happened]
+    return Outcome(number, killer.kills, len(lost), broken, took)
 
 
 def _collect(jobs: list[Any]) -> tuple[set[int], int, int]:
@@ -139,13 +167,18 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--method", default="fork,spawn,forkserver")
     wanted = parser.parse_args()
+    seeds = range(wanted.first_seed, wanted.first_seed + wanted.seeds)
+    every: list[Outcome] = []
     for method in wanted.method.split(","):
-        for seed in range(wanted.first_seed, wanted.first_seed + wanted.seeds):
-            broken = one_run(method, seed, wanted.jobs)
-            if broken:
-                print("broken:", "; ".join(broken), file=sys.stderr)
-                return 1
-    return 0
+        outcomes: list[Outcome] = []
+        for seed in seeds:
+            outcomes.append(one_run(method, seed, wanted.jobs))
+            print(f"{method} seed {seed}: {outcomes[-1]}", flush=True)
+        print(f"{method}, {len(outcomes)} runs: {total(outcomes)}", flush=True)
+        every += outcomes
+    good = sum(outcome.good for outcome in every)
+    print(f"{'kept' if good == len(every) else 'BROKEN'}: {good} of {len(every)} runs good; {total(every)}", flush=True)
+    return 0 if good == len(every) else 1
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ def nap(seconds: float) -> int:
     return os.getpid()
 
 
+def spin(seconds: float) -> float:
+    """Compute for so long."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+    return seconds
+
+
 def wait_for_file(path: str) -> None:
     """Keep a worker busy until somebody makes the file."""
     while not os.path.exists(path):
@@ -103,6 +111,20 @@ class Ours(PoolLike):
         import poolmgr
 
         return poolmgr.Pool(workers, context=multiprocessing.get_context(method))
+
+
+class Watched(Ours):
+    """``poolmgr.Pool`` with all that its screens need: samples, pictures, and the board, a process of its own."""
+
+    def _open(self, workers: int, method: str) -> Any:
+        from poolmgr.monitor.board import Board
+        from poolmgr.monitor.collector import Collector
+
+        pool = super()._open(workers, method)
+        self.board = Board(pool.name, pool.log)
+        self.collector = Collector(pool, board=self.board)
+        self.collector.start()
+        return pool
 
 
 class Billiard(PoolLike):
@@ -243,9 +265,10 @@ ENGINES: dict[str, tuple[type[Any], str]] = {
     "mpire": (Mpire, "mpire:WorkerPool"),
     "billiard": (Billiard, "billiard.pool:Pool"),
     "poolmgr-executor": (OurExecutor, "poolmgr:PoolExecutor"),
+    "poolmgr-watched": (Watched, "poolmgr:Pool"),
 }
 #: Those that are compared unless told otherwise.
-DEFAULT = tuple(name for name in ENGINES if name != "poolmgr-executor")
+DEFAULT = tuple(name for name in ENGINES if not name.startswith("poolmgr-"))
 
 
 def installed(names: Iterable[str] = DEFAULT) -> list[str]:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,20 @@ def alternate(names: Sequence[str], rounds: int, measure: Callable[[str], Run], 
     return found
 
 
+def disturbed(one: Run) -> bool:
+    """Whether others used so much of the machine that the run says little."""
+    return one.foreign > FOREIGN
+
+
+def told(found: Mapping[str, Sequence[Run]], rounds: int = 0) -> str:
+    """How often it was measured, in words; ``rounds`` if it is not as often as an engine has runs."""
+    runs = [one for runs in found.values() for one in runs]
+    number = rounds or max(map(len, found.values()), default=0)
+    text = f"{number} round{'s' * (number != 1)}"
+    bad = sum(map(disturbed, runs))
+    return f"{text}, {bad} of {len(runs)} runs disturbed" if bad else text
+
+
 def values(runs: Sequence[Run]) -> list[float]:
     """The values that there are."""
     return [one.value for one in runs if one.value is not None]
@@ -139,11 +153,17 @@ def shown(value: float) -> str:
 
 
 def put_into(path: str, name: str, text: str) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` in a Markdown file."""
+    """Replace what stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` in a Markdown file.
+
+    Raises:
+        SystemExit: The file has no such part.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     with open(path, encoding="utf-8") as file:
-        head, _, rest = file.read().partition(begin)
-    tail = rest.partition(end)[2]
+        head, found, rest = file.read().partition(begin)
+    _, ended, tail = rest.partition(end)
+    if not found or not ended:
+        sys.exit(f"{path} has no part {begin} ... {end}")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}")
 
