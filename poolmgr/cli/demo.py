@@ -15,6 +15,7 @@ from poolmgr.cli.options import (
     check_seconds,
     choose_look,
     config_option,
+    on_done_option,
     start_method_option,
     workers_option,
 )
@@ -40,6 +41,7 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 @click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
 @ascii_option
 @config_option
+@on_done_option
 def demo(
     name: str,
     listing: bool,
@@ -51,6 +53,7 @@ def demo(
     as_json: bool,
     ascii: bool | None,
     config: Path | None,
+    on_done: str | None,
 ) -> int:
     """Run the demo NAME: a real load on real input.  Some of its jobs fail, and are meant to be looked at.
 
@@ -67,9 +70,9 @@ def demo(
         from poolmgr.cli.screen import find_modules_here, require_terminal
 
         require_terminal("use --headless")
-        look = choose_look(ascii, config)
+        look = choose_look(ascii, config, on_done)
         find_modules_here()
-    return _run(found, workers, seconds, seed, start_method, look=look, as_json=as_json)
+    return _run(found, workers, seconds, seed, start_method, look=look, as_json=as_json, on_done=on_done or "")
 
 
 def _run(
@@ -81,6 +84,7 @@ def _run(
     *,
     look: Look | None,
     as_json: bool,
+    on_done: str,
 ) -> int:
     """Without a look, there is no screen."""
     # Here, so that --help and what is wrong with the line do not wait for the engine.
@@ -99,5 +103,6 @@ def _run(
 
             return run_screen(session, interrupts, look, feed=feed)
         outcome = headless.watch(session, interrupts, feed=feed, seconds=seconds)
+        headless.finish(session, on_done)
     headless.report(outcome, as_json=as_json)
     return outcome.exit_code

@@ -48,6 +48,15 @@ def watch(
     return tally.outcome(session.pool.snapshot())
 
 
+def finish(session: Session, on_done: str) -> None:
+    """Run the operator's command for the end of the work; what went wrong with it goes to stderr."""
+    from poolmgr.runners.on_done import run_on_done
+
+    problem = run_on_done(on_done, session.pool.snapshot()) if on_done else ""
+    if problem:
+        tell(problem)
+
+
 def report(outcome: Outcome, *, as_json: bool) -> None:
     """Print the outcome to stdout: one JSON object alone, or a table. Some jobs that ended badly go to stderr."""
     for job in outcome.bad:

@@ -64,19 +64,31 @@ def config_option(verb: F) -> F:
     )(verb)
 
 
+def on_done_option(verb: F) -> F:
+    """``--on-done COMMAND``."""
+    return click.option(
+        "--on-done",
+        "on_done",
+        metavar="COMMAND",
+        help="Run COMMAND in a shell when the work has ended; POOLMGR_DONE, POOLMGR_FAILED and the like tell it how.",
+    )(verb)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the screen is to look."""
+    """How the screen is to look, and what is to be done at the end."""
 
     settings: Settings
     ascii: bool
+    on_done: str = ""
 
 
-def choose_look(ascii: bool | None, config: Path | None) -> Look:
+def choose_look(ascii: bool | None, config: Path | None, on_done: str | None) -> Look:
     """What the command line says, else the settings, else the locale.
 
     Args:
         ascii: Whether ASCII was asked for, None if nobody said.
+        on_done: The command for the end of the work, None if nobody said.
         config: The settings file that was named. What is wrong with it is in the settings, for the screen to say.
 
     Raises:
@@ -88,7 +100,8 @@ def choose_look(ascii: bool | None, config: Path | None) -> Look:
     if config is not None and not config.exists():
         raise UsageError(f"--config: there is no file {str(config)!r}")
     settings = Settings.load(settings_path() if config is None else config, key_problem)
-    return Look(settings, settings.get("screen", "ascii", not _utf8()) if ascii is None else ascii)
+    plain: bool = settings.get("screen", "ascii", not _utf8()) if ascii is None else ascii
+    return Look(settings, plain, settings.get("news", "on_done", "") if on_done is None else on_done)
 
 
 def _utf8() -> bool:

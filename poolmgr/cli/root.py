@@ -14,7 +14,14 @@ from click.core import ParameterSource
 from poolmgr import __version__
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
-from poolmgr.cli.options import ascii_option, choose_look, config_option, start_method_option, workers_option
+from poolmgr.cli.options import (
+    ascii_option,
+    choose_look,
+    config_option,
+    on_done_option,
+    start_method_option,
+    workers_option,
+)
 from poolmgr.cli.output import open_missing_streams, tell
 from poolmgr.errors import PoolmgrError, UsageError
 
@@ -34,8 +41,16 @@ INTERRUPTED = 130
 @start_method_option
 @ascii_option
 @config_option
+@on_done_option
 @click.pass_context
-def poolmgr(context: click.Context, workers: int, start_method: str, ascii: bool | None, config: Path | None) -> int:
+def poolmgr(
+    context: click.Context,
+    workers: int,
+    start_method: str,
+    ascii: bool | None,
+    config: Path | None,
+    on_done: str | None,
+) -> int:
     """See every worker and job of a process pool, and act on exactly one of them.
 
     Without a verb: opens the screen on an empty pool of its own.  Press a to submit a job, ? for help, q to quit.
@@ -47,13 +62,13 @@ def poolmgr(context: click.Context, workers: int, start_method: str, ascii: bool
         return 0
     from poolmgr.cli.screen import open_empty_pool
 
-    return open_empty_pool(workers, start_method, choose_look(ascii, config))
+    return open_empty_pool(workers, start_method, choose_look(ascii, config, on_done))
 
 
 poolmgr.add_command(demo)
 
 #: Options of the group that its verbs have too.
-_SHARED = ("workers", "start_method", "ascii", "config")
+_SHARED = ("workers", "start_method", "ascii", "config", "on_done")
 
 
 def _was_typed(context: click.Context, name: str) -> bool:

@@ -15,6 +15,7 @@ from poolmgr.runners.demo import Feed
 from poolmgr.runners.outcome import Tally
 
 if TYPE_CHECKING:
+    from poolmgr.model.snapshot import PoolSnapshot
     from poolmgr.runners.session import Session
 
 #: The smallest terminal in which the screen says anything: a header and some workers.
@@ -73,10 +74,20 @@ def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Fe
     Raises:
         Interrupted: A signal ended the screen, or what was done after it.
     """
+    from poolmgr.runners.on_done import run_on_done
     from poolmgr.tui.app import PoolmgrApp
     from poolmgr.tui.quit_choice import QuitChoice
 
-    app = PoolmgrApp(session.control, ascii=look.ascii, settings=look.settings)
+    told = False
+
+    def on_done(snapshot: PoolSnapshot) -> str:
+        nonlocal told
+        told = True
+        return run_on_done(look.on_done, snapshot)
+
+    app = PoolmgrApp(
+        session.control, ascii=look.ascii, settings=look.settings, on_done=on_done if look.on_done else None
+    )
     guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE), sys.stdin.fileno())
     try:
         choice = app.run()
@@ -94,5 +105,7 @@ def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Fe
         if choice is QuitChoice.DRAIN:
             session.drain()
         outcome = headless.watch(session, interrupts, feed=feed)
+        if not told:
+            headless.finish(session, look.on_done)
     result(headless.summary(outcome))
     return app.return_code or outcome.exit_code

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from poolmgr.control.target import load_target
+from poolmgr.control.target import check_call, load_target
 from poolmgr.errors import UnknownJob, UsageError
 from poolmgr.model.control import Listener
 from poolmgr.model.requests import (
     Cancel,
+    CheckCall,
     Drain,
     Kill,
     Pause,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a drain waits before it looks whether the control was closed; what close() may cost at the most.
 SLICE = 0.5
+#: Most jobs that one form submits: a slip of the finger must not fill the memory.
+MOST_REPEATS = 100_000
 
 
 class LocalControl:
@@ -64,13 +67,16 @@ class LocalControl:
         args: tuple[Any, ...] = (),
         kwds: dict[str, Any] | None = None,
         name: str = "",
+        priority: int = 0,
     ) -> Job:
         """``apply_async``, with callbacks that tell the listeners of the job's end.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
         """
-        return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, name=name)
+        return self._pool.apply_async(
+            func, args, kwds, callback=self._heard, error_callback=self._heard, name=name, priority=priority
+        )
 
     def expect(self, jobs: int | None, until: float | None = None) -> None:
         """Say how many jobs :meth:`submit_call` will have submitted in the end, or until when it goes on.
@@ -104,6 +110,8 @@ class LocalControl:
         match request:
             case Submit():
                 return self._submit(request)
+            case CheckCall():
+                return Reply(True, check_call(request))
             case Resize(size):
                 return self._resize(size)
             case Pause():
@@ -114,8 +122,8 @@ class LocalControl:
                 return Reply(True, "resumed: tasks are started again")
             case Cancel(job_id):
                 return self._cancel(job_id)
-            case Kill(job_id):
-                return self._kill(job_id)
+            case Kill(job_id, grace):
+                return self._kill(job_id, grace)
             case Retry(job_id):
                 return self._retry(job_id)
             case Drain():
@@ -125,9 +133,17 @@ class LocalControl:
                 return Reply(True, "terminating: all workers end now")
 
     def _submit(self, request: Submit) -> Reply:
-        job = self.submit_call(load_target(request.target), request.args, request.kwargs)
-        self._collector.expect_one_more()
-        return Reply(True, f"job {job.id} submitted: {request.target}", job.id)
+        if not 1 <= request.repeat <= MOST_REPEATS:
+            raise UsageError(f"a call is repeated from 1 to {MOST_REPEATS:,} times, not {request.repeat:,}")
+        func = load_target(request.target)
+        ids = []
+        for _ in range(request.repeat):
+            job = self.submit_call(func, request.args, request.kwargs, request.name, request.priority)
+            self._collector.expect_one_more()
+            ids.append(job.id)
+        if len(ids) == 1:
+            return Reply(True, f"job {ids[0]} submitted: {request.target}", ids[0])
+        return Reply(True, f"{len(ids):,} jobs submitted, {ids[0]} to {ids[-1]}: {request.target}", ids[0])
 
     def _resize(self, size: int) -> Reply:
         before = self._pool.snapshot().size
@@ -145,10 +161,13 @@ class LocalControl:
             return Reply(True, f"job {job_id} is asked to stop; kill it if it does not", job_id)
         return Reply(True, f"job {job_id} is cancelled before it started", job_id)
 
-    def _kill(self, job_id: int) -> Reply:
+    def _kill(self, job_id: int, grace: float) -> Reply:
         running = self._state_of(job_id) is JobState.RUNNING
-        if not self._pool.kill(job_id):
+        if not self._pool.kill(job_id, grace=grace):
             return Reply(False, f"job {job_id} has ended already: no worker was killed", job_id)
+        if running and grace > 0:
+            text = f"job {job_id} gets SIGINT now, SIGTERM in {grace / 2:g} s, SIGKILL in {grace:g} s"
+            return Reply(True, text, job_id)
         if running:
             return Reply(True, f"job {job_id} is killed with its worker", job_id)
         return Reply(True, f"job {job_id} is cancelled before it started: no worker was killed", job_id)

@@ -8,7 +8,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Call ``module:function`` with literal arguments once."""
+    """Call ``module:function`` with literal arguments, once or ``repeat`` times."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    #: What screens call the job.
+    name: str = ""
+    repeat: int = 1
+    #: Jobs of a higher one are started first.
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCall:
+    """Say what ``Submit`` would make of this call: import, signature, pickle. Nothing is called or submitted."""
 
     target: str
     args: tuple[Any, ...] = ()
@@ -44,6 +58,8 @@ class Kill:
     """Kill the worker that runs this job, and with it the job and its child processes."""
 
     job_id: int
+    #: Seconds that it is given to clean up: SIGINT at once, SIGTERM after half of them, then SIGKILL.
+    grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,7 @@ class Terminate:
     """End all workers now; jobs that have not ended are lost or cancelled."""
 
 
-Request = Submit | Resize | Pause | Resume | Cancel | Kill | Retry | Drain | Terminate
+Request = Submit | CheckCall | Resize | Pause | Resume | Cancel | Kill | Retry | Drain | Terminate
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from poolmgr.tui.commands import Acts
 from poolmgr.tui.format import harmless
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.messages import News, OnReply, Replied
+from poolmgr.tui.news import WorkEnd, headline, notification
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.alerts import AlertsScreen
 from poolmgr.tui.screens.dashboard import Dashboard
@@ -37,9 +38,13 @@ from poolmgr.tui.screens.jobs import JobsView
 from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
 from poolmgr.tui.screens.settings import SettingsScreen
+from poolmgr.tui.screens.submit import Draft
 from poolmgr.tui.screens.view import View
 from poolmgr.tui.screens.workers import WorkersView
 from poolmgr.tui.settings import PACES, Settings, Value
+
+#: What is done when the work has ended; returns what went wrong, in one sentence.
+OnDone = Callable[[PoolSnapshot], str]
 
 #: Seconds between two pulls that news ask for.  Less would let a storm of news take a core from the pool's workers,
 #: more would let one see that a death is shown late.
@@ -84,6 +89,7 @@ class PoolmgrApp(App[QuitChoice]):
         refresh_hz: float | None = None,
         ascii: bool = False,
         settings: Settings | None = None,
+        on_done: OnDone | None = None,
     ) -> None:
         """Show ``control``'s pool.
 
@@ -92,16 +98,19 @@ class PoolmgrApp(App[QuitChoice]):
             refresh_hz: Pictures a second; as the settings have it if nobody says.
             ascii: Draw in ASCII.
             settings: What the operator chose; without it, nothing is remembered.
+            on_done: Called in a thread when the work has ended; returns what went wrong.
         """
         super().__init__()
         self.settings = Settings() if settings is None else settings
+        self._on_done = on_done
+        self._work_end = WorkEnd()
         #: What the pool has warned of.
         self.alerts = Alerts()
         self._ascii_filter = AsciiFilter()
         self.set_reactive(PoolmgrApp.ascii, ascii)
         self.refresh_hz: float = self.settings.get("screen", "pace", 4.0) if refresh_hz is None else refresh_hz
         #: What was typed into the submit form last.
-        self.last_submit = ("", "")
+        self.last_submit = Draft()
         self._control = control
         self._unsubscribe: Callable[[], None] | None = None
         #: True from the first news until the pull that answers it.  Set by any thread, cleared by the app's.
@@ -155,8 +164,27 @@ class PoolmgrApp(App[QuitChoice]):
         self.trouble = ""
         self._latest = snapshot
         self.alerts.take(snapshot.log)
+        if self._work_end.take(snapshot):
+            self._tell_end(snapshot)
         if not self.frozen:
             self.snapshot = snapshot
+
+    def _tell_end(self, snapshot: PoolSnapshot) -> None:
+        """The work has ended: say so, also to who looks elsewhere."""
+        text = headline(snapshot)
+        self.tell(text)
+        if self.settings.get("news", "bell", False):
+            self.bell()
+        if self.settings.get("news", "notify", False) and self._driver is not None and not self.is_web:
+            self._driver.write(notification("poolmgr", text))
+        if self._on_done is not None:
+            self._run_on_done(self._on_done, snapshot)
+
+    @work(thread=True, group="on-done")
+    def _run_on_done(self, on_done: OnDone, snapshot: PoolSnapshot) -> None:
+        problem = on_done(snapshot)
+        if problem:
+            self.post_message(Replied(Reply(False, problem), self.tell_reply, counted=False))
 
     @property
     def newest(self) -> PoolSnapshot | None:
@@ -229,9 +257,10 @@ class PoolmgrApp(App[QuitChoice]):
 
     def on_replied(self, message: Replied) -> None:
         """Show the answer, send the next request, and see what it did."""
-        self._outbox.popleft()
-        if self._outbox:
-            self._deliver(*self._outbox[0])
+        if message.counted:
+            self._outbox.popleft()
+            if self._outbox:
+                self._deliver(*self._outbox[0])
         (message.on_reply or self.tell_reply)(message.reply)
         self.pull()
 

@@ -21,9 +21,11 @@ class News(Message):
 
 
 class Replied(Message):
-    """The pool answered a request."""
+    """The pool answered a request, or a thread has something to say."""
 
-    def __init__(self, reply: Reply, on_reply: OnReply | None) -> None:
+    def __init__(self, reply: Reply, on_reply: OnReply | None, *, counted: bool = True) -> None:
+        """``counted`` if it answers the request that is on its way."""
         super().__init__()
+        self.counted = counted
         self.reply = reply
         self.on_reply = on_reply

@@ -9,7 +9,7 @@ from typing import Any
 
 from poolmgr.model.control import Listener
 from poolmgr.model.log import LogLine
-from poolmgr.model.requests import Reply, Request
+from poolmgr.model.requests import CheckCall, Reply, Request
 from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
@@ -27,6 +27,9 @@ class FakeControl:
         self.requests: list[Request] = []
         #: Makes the answer to a request.
         self.answer: Callable[[Request], Reply] = lambda request: Reply(True, f"{type(request).__name__} taken")
+        #: The calls that were only asked about, and what makes the answers.
+        self.checks: list[CheckCall] = []
+        self.check: Callable[[CheckCall], Reply] = lambda request: Reply(True, f"{request.target} fits")
         self.listeners: list[Listener] = []
         self.pulls = 0
         #: The threads that called ``send``.
@@ -40,7 +43,10 @@ class FakeControl:
         return self.picture
 
     def send(self, request: Request) -> Reply:
-        """Remember the request, and answer."""
+        """Remember the request, and answer. What a form only asks is kept apart."""
+        if isinstance(request, CheckCall):
+            self.checks.append(request)
+            return self.check(request)
         self.senders.add(threading.get_ident())
         self.requests.append(request)
         return self.answer(request)

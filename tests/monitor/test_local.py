@@ -16,6 +16,7 @@ from poolmgr.errors import PoolClosed, UsageError
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import (
     Cancel,
+    CheckCall,
     Drain,
     Kill,
     Pause,
@@ -286,3 +287,32 @@ def test_listeners_hear_of_a_worker_that_died(bench: Bench) -> None:
     assert heard.wait(15)
     wait_until(lambda: bench.state(job_id) is JobState.LOST)
     leave()
+
+
+def test_a_call_is_checked_without_being_made(bench: Bench) -> None:
+    """The signature and the size are told; arguments that do not fit are a refusal; no job is submitted."""
+    assert bench.control.send(CheckCall("math:factorial", (5,))).text.startswith("factorial(n, /)  pickles to ")
+    refused = bench.control.send(CheckCall("math:factorial"))
+    assert not refused.ok
+    assert "factorial(n, /): missing a required" in refused.text
+    assert not bench.control.send(CheckCall("math:nonsense")).ok
+    assert bench.control.snapshot().counts.submitted == 0
+
+
+def test_a_call_is_repeated_under_its_name(bench: Bench) -> None:
+    """One form makes many jobs, up to a bound."""
+    reply = bench.control.send(Submit("math:factorial", (5,), {}, "five", 3))
+    assert reply.text.startswith("3 jobs submitted, ")
+    wait_until(lambda: bench.control.snapshot().counts.done == 3)
+    assert {job.name for job in bench.control.snapshot().jobs} == {"five"}
+    assert not bench.control.send(Submit("math:factorial", (5,), repeat=0)).ok
+
+
+def test_a_kill_with_grace_lets_the_job_clean_up(bench: Bench) -> None:
+    """SIGINT comes first: a job that ends by it is killed before SIGKILL is due."""
+    reply = bench.control.send(Submit("time:sleep", (600,)))
+    assert reply.job_id is not None
+    job_id = reply.job_id
+    wait_until(lambda: bench.control.snapshot().counts.running == 1)
+    assert "SIGINT now, SIGTERM in 300 s" in bench.control.send(Kill(job_id, 600.0)).text
+    wait_until(lambda: bench.control.snapshot().counts.killed == 1)

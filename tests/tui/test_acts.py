@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from poolmgr.model.requests import (
     Cancel,
+    CheckCall,
     Drain,
     Kill,
     Pause,
@@ -23,10 +24,11 @@ from poolmgr.model.requests import (
 )
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.app import PoolmgrApp
-from poolmgr.tui.screens.confirm import ConfirmScreen
+from poolmgr.tui.screens.confirm import QuestionScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.help import HelpScreen
-from poolmgr.tui.screens.submit import SubmitScreen
+from poolmgr.tui.screens.kill import LadderScreen
+from poolmgr.tui.screens.submit import SubmitScreen, draft_of
 from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot, make_worker
@@ -75,7 +77,7 @@ async def test_harmless_answer_is_the_default(opener: str, answer: str) -> None:
     app = PoolmgrApp(control)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await pilot.press(opener)
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, QuestionScreen)
         await pilot.press(answer)
         await pilot.pause()
         assert isinstance(app.screen, Dashboard)
@@ -318,7 +320,7 @@ async def test_help_lists_every_key() -> None:
         await pilot.press("question_mark")
         await pilot.pause()
         text = screen_text(app)
-        for part in ("Kill the job together", "^p ", "Q· queued", "Z‖ frozen", "state:FK"):
+        for part in ("Kill the job with its worker", "^p ", "Q· queued", "Z‖ frozen", "state:FK"):
             assert part in text
         await pilot.press("j", "k", "escape")
         await pilot.pause()
@@ -367,3 +369,84 @@ async def test_footer_greys_what_cannot_be_done() -> None:
         app.pull()
         await pilot.pause()
         assert app.screen.check_action("submit", ()) is None
+
+
+async def test_the_ladder_asks_first_and_kills_later() -> None:
+    """i in the kill question raises JobStopped in the job at once, and kills it when the countdown is over."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("X", "i")
+        await until(pilot, lambda: control.requests == [Cancel(1)])
+        await until(pilot, lambda: "In 5 s" in screen_text(app) or "In 4 s" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "was asked to stop and is not killed" in screen_text(app))
+        app.push_screen(LadderScreen(1, patience=0))
+        await until(pilot, lambda: control.requests[1:] == [Cancel(1), Kill(1, 4.0)])
+        app.push_screen(LadderScreen(1))
+        await until(pilot, lambda: isinstance(app.screen, LadderScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: control.requests[3:] == [Cancel(1), Kill(1)])
+
+
+async def test_the_ladder_ends_when_the_job_does() -> None:
+    """A job that stops when it is asked takes nobody with it."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("X", "i")
+        await until(pilot, lambda: control.requests == [Cancel(1)])
+        control.change(jobs=(make_job(1, JobState.CANCELLED),), time=NOW + 1)
+        app.pull()
+        await until(pilot, lambda: "has stopped (cancelled): no worker was killed" in screen_text(app))
+        assert isinstance(app.screen, Dashboard)
+        assert control.requests == [Cancel(1)]
+
+
+async def test_submit_form_says_what_the_pool_would_make_of_it() -> None:
+    """The pool is asked once the function is typed, and its answer stands in the form; nothing is submitted."""
+    control = FakeControl()
+    control.check = lambda request: Reply(False, f"fetch(url): missing 'url', {len(request.args)} given")
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("a", *"pipe:fetch")
+        await pilot.pause()
+        assert control.checks == []
+        await pilot.press("enter")
+        await until(pilot, lambda: "missing 'url', 0 given" in screen_text(app))
+        control.check = lambda request: Reply(True, "fetch(url)  pickles to 52 bytes")
+        await pilot.press(*"'x'")
+        await until(pilot, lambda: "pickles to 52 bytes" in screen_text(app))
+        assert control.checks[-1] == CheckCall("pipe:fetch", ("x",))
+        assert control.requests == []
+
+
+async def test_submit_form_takes_name_times_and_priority() -> None:
+    """The other fields go along, and a word where a number belongs is said."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("a", *"m:f", "enter", "tab", *"night", "tab", "backspace", *"many", "enter")
+        await until(pilot, lambda: "times is a whole number of 1 or more, not 'many'" in screen_text(app))
+        assert app.focused is app.screen.query_one("#repeat")
+        await pilot.press(*["backspace"] * 4, *"12", "tab", "backspace", *"-3", "enter")
+        await until(pilot, lambda: control.requests == [Submit("m:f", (), {}, "night", 12, -3)])
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "target", "arguments", "note"),
+    [
+        ("pipeline.fetch", "('a', t=3)", "pipeline:fetch", "'a', t=3", ""),
+        ("print", "(1,)", "builtins:print", "1,", ""),
+        ("work", "()", "__main__:work", "", ""),
+        ("m.f", "(<ndarray 3x4>)", "m:f", "<ndarray 3x4>", "not known in full"),
+        ("m.f", "('abc…xyz',)", "m:f", "'abc…xyz',", "not known in full"),
+    ],
+)
+def test_a_draft_is_the_same_call_again(function: str, args: str, target: str, arguments: str, note: str) -> None:
+    """What a picture knows of a call goes into the form, and what it does not know is said."""
+    draft = draft_of(make_job(7, function=function, args=args))
+
+    assert (draft.target, draft.arguments) == (target, arguments)
+    assert note in draft.note
+    assert bool(draft.note) is bool(note)

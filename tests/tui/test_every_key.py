@@ -10,7 +10,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from poolmgr.model.requests import Cancel, Kill, Pause, Resize, Retry
+from poolmgr.model.requests import Cancel, Kill, Pause, Resize, Retry, Submit
 from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.app import PoolmgrApp
@@ -308,6 +308,18 @@ async def retries_all(cockpit: Cockpit) -> None:
     assert cockpit.control.requests == [Retry(11), Retry(12), Retry(13)]
 
 
+async def edits(cockpit: Cockpit) -> None:
+    """e opens the form with the job's call, and submits it once it is changed."""
+    await cockpit.press("tab", "j", "e")
+    form = cockpit.app.screen
+    assert isinstance(form, SubmitScreen)
+    assert form.query_one("#target", Input).value == "pipeline:resize"
+    assert form.query_one("#arguments", Input).value == "'key-11.png',"
+    await cockpit.press(*" 2", "enter")
+    await cockpit.until(lambda: cockpit.control.requests)
+    assert cockpit.control.requests == [Submit("pipeline:resize", ("key-11.png", 2))]
+
+
 async def shows_log_of_job(cockpit: Cockpit) -> None:
     """l shows the lines of the job alone."""
     await cockpit.press("tab", "l")
@@ -402,6 +414,7 @@ CASES: dict[str, Press] = {
     "job.kill": asks(Kill(10), "tab", "X", "y"),
     "job.retry": asks(Retry(11), "tab", "j", "r"),
     "job.retry_all": retries_all,
+    "job.edit": edits,
     "job.log": shows_log_of_job,
     "job.copy": copies_job,
     "pool.submit": submits,

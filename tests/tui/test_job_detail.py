@@ -63,3 +63,22 @@ async def test_next_failed_goes_round() -> None:
         for key, job_id in (("n", 5), ("n", 6), ("n", 7), ("n", 5), ("N", 7)):
             await pilot.press(key)
             await until(pilot, lambda job_id=job_id: f"Job {job_id}  (Esc)" in screen_text(app))  # type: ignore[misc]
+
+
+async def test_detail_tells_tries_time_and_the_same_error() -> None:
+    """The calls that are this one again, where the time went, and who else has the error."""
+    jobs = [
+        make_job(9, retry_of=5, attempt=3),
+        make_job(5, JobState.FAILED, retry_of=2, attempt=2, message="KeyError: 'b'", traceback="T\nKeyError: 'b'"),
+        make_job(2, JobState.FAILED, message="KeyError: 'a'"),
+        make_job(7, JobState.FAILED, message="OSError: full", submitted=NOW - 11, started=NOW - 10),
+    ]
+    app = PoolmgrApp(FakeControl(make_snapshot(jobs=jobs)))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, JobDetail))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "tries   #1 job 2 failed, #2 job 5 failed (this), #3 job 9 running" in text
+        assert "same    2 jobs with KeyError, all from resize (A marks them)" in text
+        assert "spent   queued 10.0s ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒██████████ ran 5.00s" in text

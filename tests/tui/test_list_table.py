@@ -13,6 +13,7 @@ from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.screens.confirm import ConfirmScreen
+from poolmgr.tui.screens.kill import KillScreen
 from poolmgr.tui.widgets.columns import Column, fitting, in_order
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.list_table import Layout
@@ -94,7 +95,7 @@ async def test_the_order_is_held_while_a_dialog_is_open() -> None:
         table = app.screen.query_one(JobsTable)
         table.hold = 0
         await pilot.press("X")
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, KillScreen)
         control.change(jobs=tuple(make_job(n) for n in (3, 2)), time=NOW + 1)
         app.pull()
         await pilot.pause()

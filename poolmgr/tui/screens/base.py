@@ -16,15 +16,17 @@ from textual.widget import Widget
 
 from poolmgr.model.requests import Cancel, Kill, Request, Retry
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
-from poolmgr.model.states import JobState
-from poolmgr.tui.format import count, duration, harmless, plural
+from poolmgr.model.states import JobState, PoolState
+from poolmgr.tui.format import count, harmless, plural
 from poolmgr.tui.screens.confirm import ConfirmScreen
+from poolmgr.tui.screens.kill import LadderScreen, kill_question
+from poolmgr.tui.screens.submit import SubmitScreen, draft_of
 from poolmgr.tui.widgets.job_text import plain
 
 if TYPE_CHECKING:
     from poolmgr.tui.app import PoolmgrApp
 
-_JOB_ACTS = ("cancel_job", "kill_job", "retry_job", "copy_job", "job_log")
+_JOB_ACTS = ("cancel_job", "kill_job", "retry_job", "copy_job", "job_log", "edit_job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,18 @@ class JobScreen(Screen[None]):
             return bool(self._to_retry()) or None
         if action not in _JOB_ACTS:
             return True
+        if action == "edit_job" and not self._takes_jobs:
+            return None
         marked = self.marked()
-        if marked and action != "job_log":
+        if marked and action not in ("job_log", "edit_job"):
             return any(target.can(action) for target in marked) or None
         target = self.target()
         return (target is not None and target.can(action)) or None
+
+    @property
+    def _takes_jobs(self) -> bool:
+        snapshot = self.cockpit.snapshot
+        return snapshot is not None and snapshot.state in (PoolState.RUN, PoolState.HELD)
 
     # --- on one, or on the marked ones
 
@@ -106,11 +115,13 @@ class JobScreen(Screen[None]):
         if target is None:
             return
 
-        def answered(yes: bool | None) -> None:
-            if yes:
+        def answered(how: str | None) -> None:
+            if how == "now":
                 self.cockpit.send(Kill(target.id))
+            elif how == "ladder":
+                self.app.push_screen(LadderScreen(target.id))
 
-        self.app.push_screen(ConfirmScreen(*self._kill_question(target), yes="Kill", no="Let it run"), answered)
+        self.app.push_screen(kill_question(self.cockpit.snapshot, target.id), answered)
 
     def _act(self, action: str, verb: str, text: str, make: Callable[[int], Request]) -> None:
         marked = self.marked()
@@ -133,19 +144,12 @@ class JobScreen(Screen[None]):
         title = f"{verb} {plural(len(ids), 'job')}?"
         self.app.push_screen(ConfirmScreen(title, text, yes=verb, no="Leave them"), answered)
 
-    def _kill_question(self, target: Target) -> tuple[str, str]:
-        snapshot = self.cockpit.snapshot
-        workers = () if snapshot is None else snapshot.workers
-        worker = next((worker for worker in workers if worker.job_id == target.id), None)
-        victim = "Its worker will die" if worker is None else f"Worker {worker.name} (pid {worker.pid}) will die"
-        loss = f"job {target.id}"
-        if worker is not None:
-            loss += f", {harmless(worker.function)}, {duration(worker.elapsed)} in"
-        return (
-            f"Kill job {target.id}?",
-            f"{victim} with its child processes, and a new one takes its place.\n"
-            f"1 job ends with it: {loss}. What it has done so far stands.",
-        )
+    def action_edit_job(self) -> None:
+        """Open the form with the job's call in it."""
+        target = self.target()
+        if target is not None and target.job is not None:
+            form = SubmitScreen(draft_of(target.job), f"Edit and submit job {target.id} again", editing=True)
+            self.app.push_screen(form)
 
     # --- on all
 

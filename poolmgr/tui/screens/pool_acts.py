@@ -80,7 +80,7 @@ class PoolScreen(JobScreen):
 
     def action_submit(self) -> None:
         """Open the form, with what was typed last."""
-        self.app.push_screen(SubmitScreen(*self.cockpit.last_submit))
+        self.app.push_screen(SubmitScreen(self.cockpit.last_submit))
 
     def action_drain(self) -> None:
         """Ask, then close and join."""

@@ -49,6 +49,8 @@ class SettingsScreen(ModalScreen[None]):
             f"theme     {app.theme}",
             f"ascii     {_on(app.ascii)}    draw in ASCII",
             f"pace      {app.refresh_hz:g} pictures a second (keys < and >)",
+            f"bell      {_on(app.settings.get('news', 'bell', False))}    when the work has ended",
+            f"notify    {_on(app.settings.get('news', 'notify', False))}    likewise, by the terminal (OSC 9, 777)",
         )
 
     def _about(self) -> str:
@@ -66,8 +68,11 @@ class SettingsScreen(ModalScreen[None]):
         elif event.option_index == 1:
             app.ascii = not app.ascii
             app.remember("screen", "ascii", app.ascii)
-        else:
+        elif event.option_index == 2:
             app.action_pace(1)
+        else:
+            name = ("bell", "notify")[event.option_index - 3]
+            app.remember("news", name, not app.settings.get("news", name, False))
         self._say()
 
     def _say(self) -> None:

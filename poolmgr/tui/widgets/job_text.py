@@ -7,10 +7,16 @@ from textual.widgets import Static
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
-from poolmgr.tui.format import count, duration, harmless, harmless_lines, size, time_of_day
+from poolmgr.tui.filter_fields import job_error
+from poolmgr.tui.format import count, duration, harmless, harmless_lines, plural, short_name, size, time_of_day
 from poolmgr.tui.marks import JOB_STYLES, job_mark
 
 Part = tuple[str, str]
+
+#: Cells of the bar of where a job's time went.
+BAR = 30
+#: Tries that are told of one call.
+CHAIN = 20
 
 
 class JobText(Static):
@@ -37,6 +43,7 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
     if job.name:
         parts += _field("name", harmless(job.name))
     parts += _field("time", _times(job, snapshot.time))
+    parts += _spent(job, snapshot.time)
     if job.tasks > 1:
         parts += _field("tasks", f"{count(job.tasks_done)} of {count(job.tasks)} done")
     if job.attempt > 1 or job.retry_of is not None:
@@ -47,10 +54,80 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
         parts += _field("worker", _worker(worker))
     if job.message:
         parts += _field("result" if job.state is JobState.DONE else "error", harmless(job.message))
+    parts += _tries(job, snapshot)
+    parts += _like_it(job, snapshot)
     if job.traceback:
         parts.append(("\n", ""))
-        parts += [(f"{line}\n", "") for line in harmless_lines(job.traceback.rstrip("\n"))]
+        parts += _traceback(job.traceback)
     return Content.assemble(*parts)
+
+
+def _spent(job: JobSnapshot, now: float) -> list[Part]:
+    """How long it waited and how long it ran, as parts of one bar."""
+    ran = job.elapsed(now)
+    if ran is None or job.started is None:
+        return []
+    waited = max(0.0, job.started - job.submitted)
+    if waited + ran <= 0:
+        return []
+    cells = round(BAR * waited / (waited + ran))
+    return [
+        (f"{'spent':<7} ", "$text-muted"),
+        (f"queued {duration(waited)} ", ""),
+        ("▒" * cells, "$text-muted"),
+        ("█" * (BAR - cells), "$text-accent"),
+        (f" ran {duration(ran)}\n", ""),
+    ]
+
+
+def _tries(job: JobSnapshot, snapshot: PoolSnapshot) -> list[Part]:
+    """The jobs that are the same call once more, in their order; nothing if it is the only one."""
+    by_id = {each.id: each for each in snapshot.jobs}
+    first = job
+    while first.retry_of in by_id:
+        first = by_id[first.retry_of]
+    chain = [first]
+    after = {each.retry_of: each for each in snapshot.jobs if each.retry_of is not None}
+    while chain[-1].id in after and len(chain) < CHAIN:
+        chain.append(after[chain[-1].id])
+    if len(chain) == 1:
+        return []
+    told = (f"#{each.attempt} job {each.id} {each.state}" + (" (this)" if each.id == job.id else "") for each in chain)
+    return _field("tries", ", ".join(told))
+
+
+def _like_it(job: JobSnapshot, snapshot: PoolSnapshot) -> list[Part]:
+    """How its function fares, and how many have the same error."""
+    parts: list[Part] = []
+    function = next((each for each in snapshot.functions if each.name == job.function), None)
+    if function is not None and function.p50 is not None:
+        text = f"{count(function.done)} done, {count(function.failed)} failed, p50 {duration(function.p50)}"
+        if function.p95 is not None:
+            text += f", p95 {duration(function.p95)}"
+        ran = job.elapsed(snapshot.time)
+        if ran is not None and function.p50 > 0:
+            text += f"; this one {ran / function.p50:.1f} x p50"
+        parts += _field("like it", text)
+    if job.state.retryable and job.message:
+        error = job_error(job)
+        same = [each for each in snapshot.jobs if each.state is job.state and job_error(each) == error]
+        if len(same) > 1:
+            functions = {each.function for each in same}
+            alone = f"all from {short_name(harmless(job.function))} (A marks them)"
+            whose = alone if len(functions) == 1 else f"from {len(functions)} functions"
+            parts += _field("same", f"{plural(len(same), 'job')} with {harmless(error)}, {whose}")
+    return parts
+
+
+def _traceback(text: str) -> list[Part]:
+    """The places muted, the source lines and the error standing out."""
+    lines = harmless_lines(text.rstrip("\n"))
+    parts: list[Part] = []
+    for place, line in enumerate(lines):
+        last = place == len(lines) - 1
+        style = "$text-muted" if line.lstrip().startswith('File "') else "bold $text-error" if last else ""
+        parts.append((f"{line}\n", style))
+    return parts
 
 
 def plain(job: JobSnapshot) -> str:
@@ -95,4 +172,4 @@ def _worker(worker: WorkerSnapshot) -> str:
 
 
 def _field(name: str, text: str) -> list[Part]:
-    return [(f"{name:<7}", "$text-muted"), (f"{text}\n", "")]
+    return [(f"{name:<7} ", "$text-muted"), (f"{text}\n", "")]
