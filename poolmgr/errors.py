@@ -247,3 +247,13 @@ class WorkerStartFailed(JobError):
             f"job {self.job_id}: not run, since {self.attempts} workers in a row could not start. Mend the cause and "
             f"submit it again; the pool tries anew with the next job. The last one said: {self.reason}"
         )
+
+
+def summary(error: BaseException) -> str:
+    """``KeyError: 'etag'`` in one line, whatever the error's own ``__str__`` does."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException as worse:  # user code: __str__
+        text = f"its __str__ raised {type(worse).__name__}"
+    name = type(error).__qualname__
+    return f"{name}: {text[:500]}" if text else name

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from poolmgr.control.target import check_call, load_target
 from poolmgr.errors import UnknownJob, UsageError
+from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.requests import (
     Cancel,
@@ -56,6 +57,10 @@ class LocalControl:
     def snapshot(self) -> PoolSnapshot:
         """The collector's newest picture."""
         return self._collector.latest()
+
+    def history(self) -> History:
+        """The collector's history, up to its newest picture."""
+        return self._collector.history()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called, from the collector's thread, when a picture with news in it is there."""

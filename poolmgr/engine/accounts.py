@@ -16,8 +16,8 @@ from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
 from poolmgr.engine.ledger import Done, Ledger, began_at
 from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
-from poolmgr.engine.tasks import summary
-from poolmgr.errors import JobCancelled, JobError, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied
+from poolmgr.engine.tape import Tape
+from poolmgr.errors import JobCancelled, JobError, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied, summary
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
@@ -38,6 +38,8 @@ class Accounts:
         self.ledger = ledger
         self._completion = completion
         self._news = news
+        #: Takes down what workers did, once somebody wants to know.
+        self.tape = Tape()
 
     # -- tasks that a worker has finished
 
@@ -128,6 +130,8 @@ class Accounts:
             state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call)
         if began and isinstance(job, Job):
             job.started = began_at(handle.cells)
+        if began:
+            self.tape.lost(handle, job.call[0], state)
         self._book(task, state, str(error), "", handle, None)
         self._settle(Outcome(job, task.position, False, error))
 

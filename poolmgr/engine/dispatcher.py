@@ -307,6 +307,7 @@ class Dispatcher(threading.Thread):
         for frame in frames:
             if frame.kind == wire.READY:
                 handle.ready = True
+                self.accounts.tape.ready(handle)
                 handle.since = time.time()
                 self._reason = ""
                 self.handle(WorkerReady(handle.slot))

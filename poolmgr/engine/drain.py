@@ -65,10 +65,14 @@ class Drain:
         if handle.output:
             # What the tasks printed was written before they were committed.
             handle.read_output(self._accounts.ledger)
+        tape = self._accounts.tape
         while begin < end:
             batch = handle.inflight[0]
             size = min(count(batch) - handle.offset, end - begin, SLOTS - (begin & MASK))
             self._book(handle, batch, begin, size)
+            if tape.on:
+                # Last: a large result has come by now, and its size is known.  The slots are still the owner's.
+                tape.ran(handle, batch, handle.offset, begin & MASK, size)
             begin += size
             handle.drained = begin
             handle.offset += size

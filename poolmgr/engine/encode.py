@@ -6,6 +6,7 @@ Runs users' code, the pickling of arguments, on the thread that feeds; it is gua
 from __future__ import annotations
 
 from itertools import chain
+from time import monotonic_ns
 from typing import Any
 
 from poolmgr.engine import wire
@@ -50,6 +51,8 @@ class Encoder:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
         self._sent: set[int] = set()
+        #: ns that pickling has taken; what travels without a pickle costs next to nothing.
+        self.spent = 0
 
     def encode(self, batch: Batch, sequence: int) -> tuple[list[Buffer], int]:
         """The frame for as many tasks of ``batch`` as may travel together, and how many those are, at least one.
@@ -68,7 +71,9 @@ class Encoder:
         if plain is not None and number:
             parts, size = wire.frame(plain, (sequence, number, calls, new)), len(calls)
         else:
+            begun = monotonic_ns()
             parts, size = self._pickled(batch, sequence, new)
+            self.spent += monotonic_ns() - begun
         self._sent.update(new)
         return parts, size
 

@@ -125,6 +125,11 @@ class Handle:
         """``w1`` for slot 0, as the screens call it."""
         return f"w{self.slot + 1}"
 
+    @property
+    def encoding(self) -> int:
+        """ns that pickling for this worker has taken."""
+        return self._encoder.spent
+
     # -- feeding: under the feed lock
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from poolmgr.engine import acts, picture
 from poolmgr.engine.dispatcher import Dispatcher
+from poolmgr.engine.tape import Reader
 from poolmgr.errors import PoolClosed
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class SteeredPool(pool.Pool):
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
         submitted = self._dispatcher.next_id() - 1
         return picture.take(self._dispatcher, self.name, str(self._ctx.get_start_method()), self._started, submitted)
+
+    def record(self) -> Reader:
+        """Have it taken down from now on what the workers do, for the one reader that this returns: a monitor."""
+        dispatcher = self._dispatcher
+        return Reader(dispatcher.accounts.tape, dispatcher.crew.handles, dispatcher.feeding)
 
     def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
         """Add a line to the pool's log. Any thread may."""

@@ -28,7 +28,7 @@ from typing import Any
 
 from poolmgr.engine import cloud, wire
 from poolmgr.engine.parts import Arrival, Buffer, Load
-from poolmgr.errors import SoftTimeout
+from poolmgr.errors import SoftTimeout, summary
 from poolmgr.runtime.cells import (
     ACK,
     AREA,
@@ -43,6 +43,7 @@ from poolmgr.runtime.cells import (
     NONE,
     NOTIFY,
     SENT,
+    SERIAL,
     SOFT,
     SOFT_NS,
     START,
@@ -50,7 +51,7 @@ from poolmgr.runtime.cells import (
     TAIL,
     TOLD,
     Cells,
-)
+)  # fmt: skip
 from poolmgr.runtime.output import Printed
 
 #: Nanoseconds in a batch after which the owner is woken.  Less costs a system call more often, more lets results wait.
@@ -91,6 +92,8 @@ class Batches:
         self._head = 0
         self._acknowledged = 0
         self._busy = 0
+        #: ns in making and reading pickles.
+        self._serial = 0
         self._woken = monotonic_ns()
         self._cpu = thread_time_ns()
         self._is_copy = False
@@ -269,6 +272,7 @@ class Batches:
         return function
 
     def _call(self, sequence: int, number: int, pickled: memoryview | Arrival) -> Any:
+        begun = monotonic_ns()
         try:
             function = self._functions.get(number)
             if type(function) is _Unread:
@@ -279,8 +283,13 @@ class Batches:
                 self._by_value = sequence
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
             raise _Unreadable from error
+        self._serialised(begun)
         self.running = sequence
         return (sent if function is None else function)(*args, **kwds)
+
+    def _serialised(self, begun: int) -> None:
+        self._serial += monotonic_ns() - begun
+        self.cells[SERIAL] = self._serial
 
     def _failed(self, sequence: int, error: BaseException) -> None:
         if self._is_copy:
@@ -309,8 +318,10 @@ class Batches:
         if (kind is str or kind is bytes) and len(value) <= wire.PLAIN_LIMIT // 4:
             self._store(sequence, wire.PLAIN, marshal.dumps(value))
             return
+        begun = monotonic_ns()
         try:
             pickled = cloud.dumps_result(wire.dumps_apart, value, sequence == self._by_value)
+            self._serialised(begun)
         except BaseException as error:  # user code: __reduce__ and __getstate__
             try:
                 unsendable = MaybeEncodingError(error, value)
@@ -381,13 +392,3 @@ class _Unread:
 
 class _Unreadable(Exception):
     """What a task was sent could not be unpickled; the cause says why."""
-
-
-def summary(error: BaseException) -> str:
-    """``KeyError: 'etag'`` in one line, whatever the error's own ``__str__`` does."""
-    try:
-        text = " ".join(str(error).split())
-    except BaseException as worse:  # user code: __str__
-        text = f"its __str__ raised {type(worse).__name__}"
-    name = type(error).__qualname__
-    return f"{name}: {text[:500]}" if text else name

@@ -39,6 +39,8 @@ class Undertaker:
         orderly = handle.leaving or (not handle.ready and not held)
         exitcode = handle.reap(sweep=not orderly)
         self._crew.remove(handle)
+        if not handle.leaving and not terminating and handle.killed_for is None:
+            self._accounts.tape.died(handle)
         words = f"{handle.name} (pid {handle.pid}) {describe_exit(exitcode)}"
         self._settle(handle, held, began, exitcode, words, terminating)
         handle.close()

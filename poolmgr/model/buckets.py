@@ -187,6 +187,13 @@ class History:
     pool: Track = field(default_factory=Track)
     #: Slices of 0.25 s with lower numbers are complete: what a viewer has seen when it has seen this picture.
     until: int = 0
+    #: When recording began.
+    begun: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has been recorded."""
+        return (self.now - self.begun) / SECOND
 
     def number(self, ring: int = FINE) -> int:
         """The number of the slice that ``now`` is in."""
@@ -200,7 +207,7 @@ class History:
         """The picture as it was at ``time`` (seconds since the epoch); what had left the rings by now is not in it."""
         now = min(self.now, int((time - self.epoch) * SECOND))
         tracks = {slot: track.cut(now) for slot, track in self.tracks.items()}
-        return History(now, self.epoch, self.names, tracks, self.pool.cut(now), self.until)
+        return History(now, self.epoch, self.names, tracks, self.pool.cut(now), self.until, self.begun)
 
     @cached_property
     def _sums(self) -> dict[int, tuple[Bucket, ...]]:

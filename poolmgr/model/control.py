@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from poolmgr.model.buckets import History
 from poolmgr.model.requests import Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
 
@@ -17,6 +18,10 @@ class PoolControl(Protocol):
 
     def snapshot(self) -> PoolSnapshot:
         """The newest picture. Cheap, never blocks on the pool, callable from the screen's own thread."""
+        ...
+
+    def history(self) -> History:
+        """What each worker did in the last hours, as it is in the newest picture. As cheap as that."""
         ...
 
     def send(self, request: Request) -> Reply:

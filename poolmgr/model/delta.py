@@ -27,6 +27,7 @@ def pack(history: History, since: int = 0) -> dict[str, Any]:
         "since": since,
         "until": history.until,
         "now": history.now,
+        "begun": history.begun,
         "epoch": history.epoch,
         "names": list(history.names),
         "pool": _pack_track(history.pool, since),
@@ -59,6 +60,7 @@ def unpack(packed: Mapping[str, Any], before: History | None = None) -> History:
         },
         pool=_unpack_track(packed["pool"], empty if before is None else before.pool, since),
         until=packed["until"],
+        begun=packed["begun"],
     )
 
 

@@ -270,6 +270,11 @@ class Recording:
             self._numbers[name] = number
         return number
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of functions by their numbers."""
+        return ("other", *self._numbers)
+
     def slot(self, slot: int, since: int | None = None) -> Recorder:
         """The recorder of a worker's slot, made when it is first asked for."""
         recorder = self._slots.get(slot)
@@ -292,4 +297,5 @@ class Recording:
             recorder = self._slots[slot]
             recorder.advance(now)
             tracks[slot] = recorder.picture()
-        return History(now, self._epoch, ("other", *self._numbers), tracks, self.pool.picture(), self.pool.until)
+        pool = self.pool
+        return History(now, self._epoch, self.names, tracks, pool.picture(), pool.until, self._since)

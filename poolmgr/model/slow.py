@@ -66,7 +66,7 @@ def starved(view: View) -> Verdict | None:
     more = snapshot.state is PoolState.RUN and not (
         snapshot.expected is not None and snapshot.counts.submitted >= snapshot.expected
     )
-    if snapshot.times is None or view.queued or times.idle < MUCH_IDLE or not more or snapshot.uptime < SETTLED:
+    if snapshot.times is None or view.queued or times.idle < MUCH_IDLE or not more or view.history.seconds < SETTLED:
         return None
     if not view.ended and not snapshot.counts.running:
         return None
@@ -105,7 +105,7 @@ def waiting_on_io(view: View) -> Verdict | None:
     if not known or 2 * len(busy) < len(view.snapshot.workers):
         return None
     cpu = sum(known) / len(known)
-    if cpu >= WAITS or view.snapshot.uptime < SETTLED:
+    if cpu >= WAITS or view.history.seconds < SETTLED:
         return None
     text = f"{len(busy)} of {len(view.snapshot.workers)} workers run tasks with {cpu:.0f}% CPU"
     text += ": they wait for the network, a disk, a lock or a sleep"
@@ -156,7 +156,7 @@ def start_up(view: View) -> Verdict | None:
     minute, snapshot = view.minute, view.snapshot
     if minute.restarted < STARTS:
         return None
-    share = 100 * minute.start / SECOND / max(1, snapshot.size) / min(LONG, max(1.0, snapshot.uptime))
+    share = 100 * minute.start / SECOND / max(1, snapshot.size) / min(LONG, max(1.0, view.history.seconds))
     if share < MUCH_START:
         return None
     each = minute.start / SECOND / minute.restarted

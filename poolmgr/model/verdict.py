@@ -20,6 +20,8 @@ from poolmgr.model.view import LONG, WAITS, View, in_seconds, one_line, short_na
 
 #: Unasked deaths within a minute that are no accident any more; in large pools, as a part of the workers.
 DEATHS, DEATHS_SHARE = 5, 0.5
+#: The same where no worker is ready, of a pool that has as many: none is left to go on.
+UNREADY = 3
 #: Share of tasks that failed in a minute, and how many at least: one bad input of a few says nothing.
 FAILURES_SHARE, FAILURES = 0.10, 5
 #: A task is late at so many times the p99 of its function, if that is known from so many tasks, and after so many
@@ -47,11 +49,13 @@ def dead_loop(view: View) -> Verdict | None:
     """Workers die again and again, or none of them gets ready."""
     died, snapshot = view.minute.died, view.snapshot
     none_ready = not any(worker.state not in (WorkerState.STARTING, WorkerState.DYING) for worker in snapshot.workers)
-    if died < (3 if none_ready else max(DEATHS, DEATHS_SHARE * snapshot.size)):
+    if died < (min(UNREADY, snapshot.size) if none_ready else max(DEATHS, DEATHS_SHARE * snapshot.size)):
         return None
     found = [line for line in snapshot.log if line.kind == "event" and line.level != "info" and line.slot is not None]
+    # What an initializer raised says more than that its worker left.
+    found = [line for line in found if line.level == "error"] or found if none_ready else found
     last = f"; the last: {one_line(found[-1].text)}" if found else ""
-    text = f"{died} workers died in the last minute{last}"
+    text = f"{died} {'worker' if died == 1 else 'workers'} died in the last minute{last}"
     slot = found[-1].slot if found else None
     if none_ready:
         return Verdict(Rule.DEAD_LOOP, text, "mend the initializer: no worker gets ready", slot=slot)

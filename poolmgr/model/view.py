@@ -11,7 +11,7 @@ from poolmgr.model.buckets import FINE, NONE, SECOND, SECONDS, Bucket, History, 
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.times import RECENT, Times
 
-#: Seconds that a pool must have been up before anything is said of its speed: before, it is all start-up.
+#: Seconds that a pool must have been watched before anything is said of its speed: before, it is all start-up.
 SETTLED = 3.0
 #: Seconds over which rare things are counted.
 LONG = 60
@@ -32,7 +32,7 @@ class View:
         self.history = history
         self.functions = {function.name: function for function in snapshot.functions}
         self.times = snapshot.times or Times()
-        self.span = max(0.001, min(RECENT, snapshot.uptime))
+        self.span = max(0.001, min(RECENT, history.seconds))
 
     @cached_property
     def ten(self) -> dict[int, Bucket]:

@@ -1,6 +1,6 @@
 """The collector: one picture of the pool a frame, for screens, headless runs and the board.
 
-    pool.snapshot() + sampler + histories + rates --> latest() --> board.publish()
+    pool.snapshot() + sampler + histories + rates + record --> latest() --> board.publish()
                                                        |
                               listeners, if somebody had asked for a frame out of turn
 
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import PoolState, WorkerState
@@ -23,7 +24,8 @@ from poolmgr.monitor.board import Board
 from poolmgr.monitor.histories import Histories
 from poolmgr.monitor.ports import Watchable
 from poolmgr.monitor.rates import Rate, remaining_seconds
-from poolmgr.monitor.sampler import Sample, Sampler
+from poolmgr.monitor.record import Record
+from poolmgr.monitor.sampler import MachineSampler, Sample, Sampler
 
 #: Seconds between two frames: four a second is what a person can follow.
 INTERVAL = 0.25
@@ -57,6 +59,9 @@ class Collector:
         self._expected_lock = threading.Lock()
         self._reported = ""
         self._sampler = Sampler()
+        self._machine = MachineSampler()
+        clock = time.monotonic_ns()
+        self._record = Record(pool.record(), clock, time.time() - clock / 1e9)
         self._histories = Histories()
         self._rate = Rate()
         #: When the board got its last frame.
@@ -78,6 +83,10 @@ class Collector:
     def latest(self) -> PoolSnapshot:
         """The newest picture; any thread, never waits."""
         return self._latest
+
+    def history(self) -> History:
+        """The history up to the newest picture; any thread, never waits."""
+        return self._record.history
 
     def request_frame(self) -> None:
         """Have a frame taken now and the listeners told, at most every :data:`SHORTEST` seconds; any thread, cheap."""
@@ -169,7 +178,8 @@ class Collector:
         eta = remaining_seconds(snapshot.counts, snapshot.jobs, rate, coming=coming)
         if until is not None and until > snapshot.time:
             eta = until - snapshot.time
-        self._latest = dataclasses.replace(
+        self._record.feed(time.monotonic_ns(), snapshot, samples)
+        full = dataclasses.replace(
             snapshot,
             workers=tuple(self._merge(worker, samples.get(worker.pid)) for worker in snapshot.workers),
             history=self._histories.pool(),
@@ -179,7 +189,9 @@ class Collector:
             until=until,
             monitor_percent=self._histories.monitor_percent,
             board_pid=self._board_pid(),
+            machine=self._machine.sample(now),
         )
+        self._latest = self._record.complete(full)
 
     def _merge(self, worker: WorkerSnapshot, sample: Sample | None) -> WorkerSnapshot:
         if sample is None:

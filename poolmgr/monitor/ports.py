@@ -1,10 +1,13 @@
-"""What the monitor needs of a pool: two methods, so that any pool can be watched."""
+"""What the monitor needs of a pool: three methods, so that any pool can be watched."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from poolmgr.model.snapshot import PoolSnapshot
+
+if TYPE_CHECKING:
+    from poolmgr.engine.tape import Reader
 
 
 class LogTo(Protocol):
@@ -18,6 +21,10 @@ class Watchable(Protocol):
 
     def snapshot(self) -> PoolSnapshot:
         """The engine's own picture: no CPU, no memory, no history."""
+        ...
+
+    def record(self) -> Reader | None:
+        """Have it taken down what the workers do, for this caller; None if the pool cannot."""
         ...
 
     def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What the workers cost: CPU and memory by process, from psutil.
+"""What the workers cost: CPU, memory and switches by process, from psutil; and how busy the machine is.
 
 Thread: the collector's alone.  Never: asks for a process more often than :data:`INTERVAL`, however often it is called.
 """
@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import psutil
 
+from poolmgr.model.snapshot import Machine
+from poolmgr.runtime.cpus import cpu_count
+
 #: Seconds between two looks at one process.  The kernel counts CPU in ticks of 10 ms: over a shorter time a percent
 #: would jump, over a longer one a worker that got stuck would look busy for too long.
 INTERVAL = 0.75
+#: Seconds between two looks at the machine, and how many are averaged: one look at what runs is a throw of the dice.
+MACHINE_INTERVAL, MACHINE_LOOKS = 0.5, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,9 @@ class Sample:
     rss: int
     #: Whether it is stopped, by SIGSTOP or a terminal.
     frozen: bool = False
+    #: Times that it gave up its core, and that it was taken from it, since the look before.
+    voluntary: int = 0
+    involuntary: int = 0
 
 
 @dataclass(slots=True)
@@ -34,6 +43,9 @@ class _Watched:
     process: psutil.Process
     sample: Sample
     looked: float
+    #: Switches so far.
+    voluntary: int
+    involuntary: int
 
 
 class Sampler:
@@ -79,19 +91,60 @@ class Sampler:
             process = psutil.Process(pid)
             process.cpu_percent()  # Only sets the mark that the next call counts from.
             with process.oneshot():
-                self._watched[pid] = _Watched(process, _read(process, None), now)
+                switches = process.num_ctx_switches()
+                sample = Sample(None, process.memory_info().rss, _is_frozen(process))
+            self._watched[pid] = _Watched(process, sample, now, switches.voluntary, switches.involuntary)
         except psutil.Error:
             pass
 
     def _look(self, pid: int, now: float) -> None:
         watched = self._watched[pid]
+        process = watched.process
         try:
-            with watched.process.oneshot():
-                watched.sample = _read(watched.process, watched.process.cpu_percent())
+            with process.oneshot():
+                switches = process.num_ctx_switches()
+                watched.sample = Sample(
+                    process.cpu_percent(),
+                    process.memory_info().rss,
+                    _is_frozen(process),
+                    switches.voluntary - watched.voluntary,
+                    switches.involuntary - watched.involuntary,
+                )
+            watched.voluntary, watched.involuntary = switches.voluntary, switches.involuntary
             watched.looked = now
         except psutil.Error:
             del self._watched[pid]
 
 
-def _read(process: psutil.Process, cpu_percent: float | None) -> Sample:
-    return Sample(cpu_percent, process.memory_info().rss, process.status() == psutil.STATUS_STOPPED)
+def _is_frozen(process: psutil.Process) -> bool:
+    return bool(process.status() == psutil.STATUS_STOPPED)
+
+
+class MachineSampler:
+    """What the machine does: looked at once in :data:`MACHINE_INTERVAL` seconds, however often it is called."""
+
+    def __init__(self) -> None:
+        self._looked: float | None = None
+        self._runnable: deque[int] = deque(maxlen=MACHINE_LOOKS)
+        self._machine: Machine | None = None
+        self._cores = cpu_count()
+
+    def sample(self, now: float) -> Machine | None:
+        """The newest figures; None where the system does not give them."""
+        if self._looked is None or now - self._looked >= MACHINE_INTERVAL:
+            self._looked = now
+            try:
+                # Who looks is running itself, and is no competitor of anybody.
+                self._runnable.append(max(0, _runnable() - 1))
+                memory = psutil.virtual_memory()
+            except (OSError, ValueError, IndexError, psutil.Error):
+                return self._machine
+            runnable = sum(self._runnable) / len(self._runnable)
+            self._machine = Machine(self._cores, runnable, memory.total, memory.available)
+        return self._machine
+
+
+def _runnable() -> int:
+    """Processes and threads that run or would like to, at this moment: ``0.20 0.18 0.12 1/80 11206``."""
+    with open("/proc/loadavg", encoding="ascii") as file:
+        return int(file.read().split()[3].partition("/")[0])

@@ -48,7 +48,8 @@ INSIDE: Steps = {
 }
 #: The same, for jobs whose call or result is of some kind:
 SOME: Steps = dict.fromkeys(
-    ("_call", "_store_value", "_store_failure", "_store", "value", "real", "area", "read TAIL"), ("before", "after")
+    ("_call", "_store_value", "_store_failure", "_store", "value", "real", "area", "read TAIL", "SERIAL"),
+    ("before", "after"),
 )
 SENDING: Steps = {"send LARGE": ("before", "half", "after")}
 #: Once in a worker's life:

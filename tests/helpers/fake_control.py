@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.log import LogLine
 from poolmgr.model.requests import CheckCall, Reply, Request
@@ -22,6 +23,7 @@ class FakeControl:
 
     def __init__(self, snapshot: PoolSnapshot | None = None) -> None:
         self.picture = snapshot if snapshot is not None else make_snapshot()
+        self.past = History()
         #: Raised by the next snapshots, if set.
         self.error: Exception | None = None
         self.requests: list[Request] = []
@@ -41,6 +43,10 @@ class FakeControl:
         if self.error is not None:
             raise self.error
         return self.picture
+
+    def history(self) -> History:
+        """The past as it was set."""
+        return self.past
 
     def send(self, request: Request) -> Reply:
         """Remember the request, and answer. What a form only asks is kept apart."""

@@ -93,6 +93,11 @@ def mark_and_wait(folder: str, name: str = "") -> str:
     return name
 
 
+def mark_and_wait_if(where: tuple[str, str]) -> str:
+    """Do nothing, unless there is a folder: then as :func:`mark_and_wait`."""
+    return mark_and_wait(*where) if where[0] else ""
+
+
 def mark_and_spin_in_c(folder: str) -> int:
     """Tell that the job has begun, then hold the interpreter's lock in C for very long."""
     Path(folder, str(os.getpid())).write_text("")
@@ -189,6 +194,18 @@ def start_method_seen() -> str:
 class UnpicklableResult:
     def __reduce__(self) -> NoReturn:
         raise TypeError("this cannot be pickled")
+
+
+class SlowToPickle:
+    """Takes a while to pickle."""
+
+    def __getstate__(self) -> dict[str, int]:
+        time.sleep(0.02)
+        return {"x": 1}
+
+
+def slow_to_pickle() -> SlowToPickle:
+    return SlowToPickle()
 
 
 def unpicklable_result() -> UnpicklableResult:

@@ -45,6 +45,7 @@ NAMES = (
     "DRAINED",
     "SOFT",
     "TOLD",
+    "SERIAL",
 )
 CELLS = {getattr(cells, name): name for name in NAMES}
 COLUMNS = ("began", "ended", "cpu", "value", "real", "kind", "area")

@@ -86,6 +86,9 @@ class FakePool:
             raise self.error
         return self.picture
 
+    def record(self) -> None:
+        return None
+
     def log(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None:
         self.lines.append(text)
 
@@ -161,7 +164,7 @@ def test_pool_does_not_notice_that_its_board_was_killed() -> None:
         assert result.get() == [n * n for n in range(2000)]
         wait_until(lambda: any("status board restarted" in entry.text for entry in collector.latest().log))
         assert wait_until(lambda: board.pid) != pid
-        assert poolmgr.connect("watched")["counts"]["done"] == 1
+        wait_until(lambda: poolmgr.connect("watched")["counts"]["done"] == 1)
 
 
 def test_jobs_still_to_come_are_in_the_picture() -> None:
@@ -185,7 +188,7 @@ def test_time_that_sets_the_end_is_the_eta() -> None:
     fake = FakePool()
     with started(Collector(fake, interval=60.0)) as collector:
         collector.expect(None, until=fake.picture.time + 50.0)
-        wait_until(lambda: collector.latest().until is not None)
+        wait_until(lambda: collector.latest().until == fake.picture.time + 50.0)
         assert (collector.latest().eta, collector.latest().expected) == (50.0, None)
         collector.expect(None)
         wait_until(lambda: collector.latest().until is None)

@@ -24,8 +24,8 @@ NOW = 1_000_060.0
 class Scene:
     """A pool whose last minute the test makes, second by second."""
 
-    def __init__(self, workers: int = 4) -> None:
-        self.recording = Recording(0, NOW - END / SECOND)
+    def __init__(self, workers: int = 4, *, begun: int = 0) -> None:
+        self.recording = Recording(begun * SECOND, NOW - END / SECOND)
         self.function = self.recording.function("pipeline.fetch")
         self.workers = {slot: make_worker(slot, slot + 1, function="pipeline.fetch") for slot in range(workers)}
         self.fields: dict[str, Any] = {"started": NOW - 60, "machine": Machine(8, 2.0, 16 << 30, 8 << 30)}
@@ -128,8 +128,8 @@ def test_dead_loop_begins_at_five_deaths(died: int, rule: Rule) -> None:
 
 
 def test_dead_loop_blames_an_initializer() -> None:
-    """Where no worker gets ready, three deaths are enough, and the initializer's error is named."""
-    scene = Scene(2).mark("died", 3)
+    """Where no worker gets ready, a death of each is enough, and the initializer's error is named."""
+    scene = Scene(2).mark("died", 2)
     text = "w1: the initializer raised\nTraceback (most recent call last):\n  deep\nValueError: no"
     scene.fields["log"] = (make_log(1, 1)[0]._replace(level="error", slot=0, text=text),)
     for slot in (0, 1):
@@ -325,8 +325,7 @@ def test_skew_between_workers() -> None:
 
 def test_first_seconds_are_not_judged_for_speed() -> None:
     """A pool that has just opened is not said to starve."""
-    scene = Scene().live(2, busy=0.2, done=1, queued=0)
-    scene.fields["started"] = NOW - 2
+    scene = Scene(begun=58).live(2, busy=0.2, done=1, queued=0)
     assert scene.verdict().rule is Rule.HEALTHY
 
 
