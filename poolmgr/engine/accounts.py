@@ -7,7 +7,7 @@ code of a user is settled here and now; all others by the completion thread, in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poolmgr.engine import wire
 from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
@@ -20,6 +20,9 @@ from poolmgr.engine.tape import Tape
 from poolmgr.errors import JobCancelled, JobError, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied, summary
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
+
+if TYPE_CHECKING:
+    from poolmgr.model.snapshot import JobSnapshot
 
 #: How a job ends that no worker has run, by its error.
 _STATES: dict[type[BaseException], JobState] = {
@@ -36,7 +39,7 @@ class Accounts:
 
     def __init__(self, ledger: Ledger, completion: Completion, news: Callable[[], None]) -> None:
         self.ledger = ledger
-        self._completion = completion
+        self.completion = completion
         self._news = news
         #: Takes down what workers did, once somebody wants to know.
         self.tape = Tape()
@@ -50,7 +53,7 @@ class Accounts:
             ledger.tasks_done += size
             ledger.ended[JobState.DONE] += size
         for i in range(size) if size <= REMEMBERED else (size - 1,):
-            self._remember(jobs[i], values[i], handle, slot + i)
+            ledger.done.append(self.record(jobs[i], values[i], handle, slot + i))
         job = jobs[0]
         if size == 1 and job._callback is None:
             job._ended = JobState.DONE
@@ -59,9 +62,10 @@ class Accounts:
             job._wake()
             job._pool = None
         else:
-            self._completion.put(Values(jobs, values))
+            self.completion.put(Values(jobs, values))
 
-    def _remember(self, job: Job, value: Any, handle: Handle, slot: int) -> None:
+    def record(self, job: Job, value: Any, handle: Handle, slot: int) -> Done | JobSnapshot:
+        """What is remembered of a job that has ended well; its times are in the ring at ``slot``."""
         args: Any = job.args
         if job.kwds or not wire.all_plain(args):
             args = brief_call(args, job.kwds or {}, limit=200)
@@ -69,7 +73,7 @@ class Accounts:
         worker = handle.slot, handle.pid
         func = job.func if wire.by_reference(job.func) else function_name(job.func)
         done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
-        self.ledger.done.append(done if job.retry_of is None else done.describe(job.attempt, job.retry_of))
+        return done if job.retry_of is None else done.describe(job.attempt, job.retry_of)
 
     def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
         """One task has ended well, with a plain value."""
@@ -141,7 +145,7 @@ class Accounts:
             return
         job.feeding = False
         length = job.tasks = job.read + (error is not None)
-        self._completion.put(lambda: job._set_length(length))
+        self.completion.put(lambda: job._set_length(length))
         if error is not None:
             self.failed(Task(job, length - 1, *job.call), error)
         else:
@@ -206,7 +210,7 @@ class Accounts:
             job._set(outcome.position, (outcome.success, outcome.value))
 
     def _hand_over(self, item: Outcome | Callable[[], object]) -> None:
-        self._completion.put(item)
+        self.completion.put(item)
         # Put first, then looked: either the thread that is ending settles it, or this one does.
-        if self._completion.ended:
-            self._completion.settle_rest()
+        if self.completion.ended:
+            self.completion.settle_rest()

@@ -1,8 +1,8 @@
 """The owner's end of a worker's socket: frames in and out, without ever blocking.
 
-Thread: for what goes out, whoever holds the feed lock, and the dispatcher; for what comes in, whoever holds the
-handle's ``lock``.  What is large is handed over to a courier as a whole, and nobody else sends, or receives, until its
-trip is over:
+Thread: for what goes out, whoever holds the feed lock, the dispatcher, and a caller as ``inline.py`` has it; for what
+comes in, whoever holds the handle's ``lock``.  What is large is handed over to a courier as a whole, and nobody else
+sends, or receives, until its trip is over:
 
     out    send . send . hand_over_out ->  courier: the rest of it       in   receive: head of LARGE . hand_over_in ->
            later frames wait here          ...                                the selector does not look for more
@@ -37,7 +37,8 @@ CARRIED = 1 << 20
 #: one another more often, and 100 MB took a fifth longer.
 KEPT = 1 << 20
 
-_DIRECTLY = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+#: Flags for whoever must not wait.
+DIRECTLY = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -65,6 +66,8 @@ class Channel:
         # It blocks, for couriers; everybody else asks for each call not to.
         self._socket = one
         self.fd = one.fileno()
+        #: The socket's own method, for a caller who sends a small frame while nothing else is on its way: one call.
+        self.write: Callable[[Buffer, int], int] = one.send
         #: False once the other end is gone.
         self.open = True
         #: Bytes that have come in.
@@ -104,7 +107,7 @@ class Channel:
             # A batch of plain arguments: one call, and nearly always all of it.
             data = parts[0]
             try:
-                sent = self._socket.send(data, _DIRECTLY)
+                sent = self._socket.send(data, DIRECTLY)
             except BlockingIOError:
                 sent = 0
             except ConnectionError:
@@ -130,7 +133,7 @@ class Channel:
         outgoing = self._outgoing
         while outgoing.left:
             try:
-                sent = self._socket.sendmsg(outgoing.next(), (), _DIRECTLY)
+                sent = self._socket.sendmsg(outgoing.next(), (), DIRECTLY)
             except BlockingIOError:
                 return
             except ConnectionError:

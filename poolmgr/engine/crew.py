@@ -20,6 +20,7 @@ from poolmgr.engine.ends import Spec
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job
 from poolmgr.engine.ledger import Ledger
+from poolmgr.engine.mailbox import Mailbox
 from poolmgr.runtime.signals import held_back
 from poolmgr.runtime.stderr import startable_stderr
 
@@ -43,7 +44,7 @@ class Crew:
     def __init__(
         self,
         spec: Spec,
-        bell: int,
+        mailbox: Mailbox,
         functions: Functions,
         ledger: Ledger,
         selector: selectors.BaseSelector,
@@ -57,7 +58,7 @@ class Crew:
 
         Args:
             spec: How workers are made.
-            bell: What workers ring when results are there.
+            mailbox: What workers ring when results are there.
             functions: Numbers of functions.
             ledger: Told when one starts.
             selector: Watches them; its keys' data are called with the mask.
@@ -67,7 +68,7 @@ class Crew:
             printed: Called when output may be there.
         """
         self._spec = spec
-        self._bell = bell
+        self._mailbox = mailbox
         self._functions = functions
         self._ledger = ledger
         self._selector = selector
@@ -130,7 +131,7 @@ class Crew:
 
     def _make(self, slot: int) -> Handle:
         generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        return Handle(slot, generation, self._spec, self._bell, self._functions)
+        return Handle(slot, generation, self._spec, self._mailbox, self._functions)
 
     @contextlib.contextmanager
     def _startable(self) -> Iterator[None]:

@@ -32,9 +32,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from poolmgr.engine import leader, wire
+from poolmgr.engine import inline, wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.cloud import Sender
@@ -102,7 +102,7 @@ class Dispatcher(threading.Thread):
         self._selector = selectors.DefaultSelector()
         functions = Functions(Sender(spec.forks))
         self.crew = Crew(
-            spec, self.mailbox.bell, functions, self.ledger, self._selector, self.mailbox.tell,
+            spec, self.mailbox, functions, self.ledger, self._selector, self.mailbox.tell,
             exited=self._exited, spoke=self._receive, printed=self._printed,
         )  # fmt: skip
         durations = Durations()
@@ -120,8 +120,10 @@ class Dispatcher(threading.Thread):
     # -- for other threads
 
     def submit(self, job: Job) -> None:
-        """Put a job at the end of the backlog, or into the hands of an idle worker."""
-        if self.feeding.submit(job):
+        """Put a job into the hands of an idle worker, or at the end of the backlog."""
+        if inline.send(job, self.feeding, self.mailbox):
+            return
+        if self.feeding.append(job):
             self.mailbox.wake()
         if self.ended:
             self._ending.fail_backlog()
@@ -147,11 +149,6 @@ class Dispatcher(threading.Thread):
         """The number that the next job will have."""
         # A count cannot be asked for its next value, but its repr tells it: "count(17)".
         return int(repr(self.job_ids)[6:-1])
-
-    def lead(self, job: Any, timeout: float | None) -> bool:
-        """Wait for a job that an idle worker was sent alone, woken by the worker itself. False: wait another way."""
-        sent = getattr(job, "_handle", None)
-        return sent is not None and leader.lead(sent, job, timeout, self.drain, self.feeding, self.mailbox)
 
     def count_feeder(self, change: int) -> None:
         """A feeder starts (1) or has read its iterable to the end (-1)."""
@@ -203,7 +200,8 @@ class Dispatcher(threading.Thread):
             if current is not None and current.data is key.data:
                 key.data(mask)
         self._collect()
-        self.mailbox.run()
+        if self.mailbox.run():
+            self.feeding.depose()
         self._run_timers()
         if self.terminating:
             self._ending.fail_backlog()
@@ -220,13 +218,13 @@ class Dispatcher(threading.Thread):
             self._look()
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
-        self.mailbox.asleep = True
+        self.mailbox.lie_down()
         try:
             # Asleep first, then a last look: a caller sees the one or is seen by the other.
             timeout = 0.0 if self.mailbox.waiting or self._can_feed() else self._timeout()
             return self._selector.select(timeout)
         finally:
-            self.mailbox.asleep = False
+            self.mailbox.nap = 0
 
     def _can_feed(self) -> bool:
         feeding = self.feeding
@@ -240,9 +238,12 @@ class Dispatcher(threading.Thread):
 
     def _collect(self) -> None:
         for handle in list(self.crew.handles.values()):
+            self.feeding.send_late(handle)
             if handle.inflight:
                 with handle.lock:
                     self.drain.collect(handle)
+                if handle.listed and handle.empty:
+                    handle.since = time.time()
             if handle.empty and handle.ready and not handle.listed:
                 handle.since = time.time()
                 self.feeding.freed(handle)

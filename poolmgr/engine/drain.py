@@ -1,7 +1,6 @@
 """Takes committed results out of workers' rings and books them, many at a time.
 
-Thread: whoever holds the handle's ``lock``: the dispatcher, or a caller that waits in ``get()`` for the one job that an
-idle worker was sent.
+Thread: the dispatcher.  A caller that takes the result of its own job out of a ring does so in ``leader.py``.
 """
 
 from __future__ import annotations

@@ -27,9 +27,10 @@ class Functions:
         self.sender = sender
         self._numbers: dict[Any, tuple[int, bytes]] = {}
 
-    def known(self, func: Any) -> bool:
-        """Whether ``func`` has its number, so that sending it runs nobody's code."""
-        return wire.by_reference(func) and func in self._numbers
+    def number_known(self, func: Any) -> int:
+        """The number of ``func``, 0 if it has none yet."""
+        known = self._numbers.get(func) if wire.by_reference(func) else None
+        return 0 if known is None else known[0]
 
     def number(self, func: Any) -> tuple[int, bytes]:
         """The number and the pickle of ``func``; 0 if it must go by value, with each call and as it is then."""
@@ -53,6 +54,11 @@ class Encoder:
         self._sent: set[int] = set()
         #: ns that pickling has taken; what travels without a pickle costs next to nothing.
         self.spent = 0
+
+    def number_sent(self, func: Any) -> int:
+        """The number of ``func`` if the worker was sent it, and so needs no pickle of it; else 0."""
+        number = self._functions.number_known(func)
+        return number if number in self._sent else 0
 
     def encode(self, batch: Batch, sequence: int) -> tuple[list[Buffer], int]:
         """The frame for as many tasks of ``batch`` as may travel together, and how many those are, at least one.

@@ -68,7 +68,7 @@ class Ends:
             theirs = open_here(others.detach())
             self.channel = Channel(ours)
             #: Wakes a caller that waits for this worker in ``get()``.
-            self.leader_bell = open_here(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+            self.leader_bell = open_here(os.eventfd(0, os.EFD_CLOEXEC))
             # Duplicates: a forked child closes what is its owner's.
             bells = open_here(os.dup(bell)), open_here(os.dup(self.leader_bell))
             self.output = (OutputPipe("out"), OutputPipe("err")) if spec.capture_output else ()

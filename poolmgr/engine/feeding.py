@@ -1,7 +1,7 @@
 """Feeding: from the backlog to the workers.
 
-Thread: whoever holds ``lock``: the dispatcher, or a caller that submits a single job while a worker is idle and so
-saves the hand-over.  A caller only tries the lock, and only sends what runs no code of a user.
+Thread: the dispatcher, under ``lock``.  While it naps, a caller may send a single job to an idle worker itself, see
+``inline.py``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from poolmgr.engine import wire
 from poolmgr.engine.accounts import Accounts
 from poolmgr.engine.backlog import Backlog, Batch, Segment, Source, count, part, task_at
 from poolmgr.engine.drain import Durations
 from poolmgr.engine.encode import Functions
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
+from poolmgr.engine.leader import depose
 from poolmgr.engine.scheduler import batch_size
-from poolmgr.runtime.cells import SLOTS
-from poolmgr.runtime.signals import interruptible
+from poolmgr.runtime.cells import SLOTS, START
 
 
 class Feeding:
@@ -48,7 +47,7 @@ class Feeding:
         #: Re-entrant for the dispatcher, which decides while it holds it.
         self.lock = threading.RLock()
         self.backlog = Backlog()
-        #: Workers that have nothing to do, the last used last; some may have got something to do since.
+        #: Workers that have nothing to do, the last used last; callers may have given some something to do since.
         self.idle: deque[Handle] = deque()
         #: True while nothing is to be started.
         self.held = False
@@ -65,52 +64,22 @@ class Feeding:
 
     # -- for any thread
 
-    def submit(self, job: Job) -> bool:
-        """Put a job at the end; send it now if a worker is idle. Returns whether the dispatcher must be woken."""
+    def append(self, job: Job) -> bool:
+        """Put a job at the end. Returns whether the dispatcher must be woken for it."""
         self.backlog.append(job)
-        if not self.idle:
-            # Everybody is busy; whoever finishes wakes the dispatcher.
-            return False
-        if interruptible():
-            return True
-        if not self.lock.acquire(blocking=False):
-            return True
-        try:
-            return not self._send_plain() or bool(self.backlog and self.idle)
-        finally:
-            self.lock.release()
-
-    def _send_plain(self) -> bool:
-        """Send the job at the head to an idle worker, if that runs nobody's code."""
-        backlog = self.backlog
-        if self.held:
-            return True
-        plain = backlog.plain
-        if backlog.arrived or backlog.lanes:
-            # Somebody else's turn may come first: let the dispatcher see.
-            return False
-        if not plain:
-            return True
-        head = plain[0]
-        if type(head) is not Job or head.kwds or head._ended is not None or not wire.all_plain(head.args):
-            return False
-        if not self._functions.known(head.func):
-            return False
-        handle = self._next_idle()
-        if handle is None:
-            return False
-        plain.popleft()
-        head._handle = (handle, handle.sequence)
-        handle.feed([head])
-        if handle.channel.sending:
-            self._sending(handle)
-        return True
+        # If everybody is busy, whoever finishes wakes the dispatcher.
+        return bool(self.idle)
 
     def freed(self, handle: Handle) -> None:
         """The worker has nothing to do."""
         if not handle.listed:
             handle.listed = True
             self.idle.append(handle)
+
+    def depose(self) -> None:
+        """Somebody has asked something of the pool, and may wait for workers: nobody leads any more."""
+        for handle in self._handles.values():
+            depose(handle)
 
     def waiting_ids(self) -> list[int]:
         """The single jobs that wait."""
@@ -136,11 +105,14 @@ class Feeding:
             except IndexError:
                 return None
             handle.listed = False
-            if handle.empty and self._may_have(handle):
+            # A caller that waits for this worker would keep from us that it is free again.
+            depose(handle)
+            if handle.empty and self.may_have(handle):
                 return handle
         return None
 
-    def _may_have(self, handle: Handle) -> bool:
+    def may_have(self, handle: Handle) -> bool:
+        """Whether the worker may be sent anything."""
         return (
             handle.ready
             and not handle.leaving
@@ -159,7 +131,10 @@ class Feeding:
         for handle in list(self._handles.values()):
             if not self.backlog:
                 return
-            if not handle.channel.sending and self._may_have(handle):
+            if handle.cells.view[START] < handle.inline:
+                # A caller's write may be on its way: what is sent now could overtake it.
+                continue
+            if not handle.channel.sending and self.may_have(handle):
                 self._send(handle)
 
     def _send(self, handle: Handle) -> bool:
@@ -198,6 +173,14 @@ class Feeding:
         size = batch_size(mean, self.backlog.tasks_about(), max(1, len(self._handles)), held)
         size = min(size, SLOTS - (handle.sequence - handle.drained))
         return size if self._maxtasks is None else min(size, self._maxtasks - handle.taken)
+
+    def send_late(self, handle: Handle) -> None:
+        """Send what a caller could not send itself."""
+        frame, handle.late = handle.late, None
+        if frame is not None:
+            handle.channel.send([frame])
+            if handle.channel.sending:
+                self._sending(handle)
 
     def put_back(self, batches: list[Batch]) -> None:
         """What a worker was sent and has not begun waits again, at the head and in its order."""

@@ -1,10 +1,8 @@
 """The owner's view of one worker process: its socket, its cells and ring, its output, and what was sent to it.
 
-Made by whoever starts the worker.  After that there are three owners, for three moments:
-
-    feeding     whoever holds the pool's feed lock: ``sequence``, ``sent``, LIMIT, and the tail of ``inflight``
-    draining    whoever holds ``lock``: ``drained``, ``offset``, ``done``, ``failed``, and the head of ``inflight``
-    the rest    the dispatcher
+Made by whoever starts the worker.  After that all of it is the dispatcher's while that is awake.  While it naps,
+callers give a worker that has nothing to do one job, and take its result out, each by a step in one piece
+(``inline.py``, ``leader.py``): ``inflight``, ``sequence``, ``sent``, ``taken``, ``drained``, ``done`` are theirs then.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from poolmgr.engine.backlog import Batch, Segment, count, part, task_at
 from poolmgr.engine.encode import Encoder, Functions
 from poolmgr.engine.ends import Ends, Spec
 from poolmgr.engine.job import AnyJob, Task
+from poolmgr.engine.leader import depose
 from poolmgr.errors import JobError
 from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED
 from poolmgr.runtime.inherit import disown, own
@@ -29,6 +28,8 @@ from poolmgr.runtime.tree import descendants, kill_group
 
 if TYPE_CHECKING:
     from poolmgr.engine.ledger import Ledger
+    from poolmgr.engine.mailbox import Mailbox
+    from poolmgr.engine.parts import Buffer
 
 #: Seconds to wait for the exit code of a worker whose end the kernel has told us of.  The fork server reports it a
 #: moment later; if it is dead itself, nobody ever will.
@@ -40,8 +41,15 @@ class Handle:
 
     #: The error of the task in its hands when it is killed for ``killed_for``; None if an operator kills it.
     fate: JobError | None = None
+    #: Whether a caller waits for this worker in ``get()``, and whether it is to make way for the dispatcher.
+    #: Written in one piece each, see ``leader.py``.
+    led = deposed = False
+    #: The last task that a caller sent itself: until the worker has begun it, it may still be on its way.
+    inline = NONE
+    #: Its frame, if the socket did not take it: the dispatcher sends it.
+    late: Buffer | None = None
 
-    def __init__(self, slot: int, generation: int, spec: Spec, bell: int, functions: Functions) -> None:
+    def __init__(self, slot: int, generation: int, spec: Spec, mailbox: Mailbox, functions: Functions) -> None:
         self.slot = slot
         self.generation = generation
         self.ready = False
@@ -52,8 +60,6 @@ class Handle:
         self.dead = False
         #: Held while results are taken out of the ring.
         self.lock = threading.Lock()
-        #: Held by a caller that waits for this worker in ``get()``; taken for good by whoever closes it.
-        self.leading = threading.Lock()
         #: What was sent and not yet booked; ``offset`` tasks of its head are booked.
         self.inflight: deque[Batch] = deque()
         self.offset = 0
@@ -71,7 +77,7 @@ class Handle:
         self.since = self.started
         #: The job for whose sake it is being killed.
         self.killed_for: int | None = None
-        #: Taken and released by a leader, it is a fence; and how often spinning has paid of late.
+        #: Taken and released by a leader, it is a fence; and how often its spinning has paid of late.
         self.fence = threading.Lock()
         self.spin_hits = 1.0
         #: The LIMIT that is set, and when (CLOCK_MONOTONIC, s); None if none is.
@@ -86,8 +92,9 @@ class Handle:
         self.listed = False
         self.pid = 0
         self._pidfd = NONE
-        self._encoder = Encoder(functions)
-        self._ends = ends = Ends(spec, bell, functions.sender)
+        self.encoder = Encoder(functions)
+        self._mailbox = mailbox
+        self._ends = ends = Ends(spec, mailbox.bell, functions.sender)
         self.cells, self.channel, self.output = ends.cells, ends.channel, ends.output
         self.leader_bell, self.process = ends.leader_bell, ends.process(spec)
 
@@ -151,7 +158,7 @@ class Handle:
         Raises:
             BaseException: What the pickling of the first task raises; nothing was sent then.
         """
-        parts, size = self._encoder.encode(batch, self.sequence)
+        parts, size = self.encoder.encode(batch, self.sequence)
         # Recorded before it is sent: what is sent and not recorded would be lost.
         self.inflight.append(batch if size == count(batch) else part(batch, 0, size))
         self.sequence += size
@@ -185,6 +192,7 @@ class Handle:
 
     def take_back(self, first: int) -> list[Batch]:
         """Take task ``first`` and all after it out of ``inflight``, oldest first. Under ``lock`` too."""
+        depose(self)
         number = self.drained - self.offset
         kept: deque[Batch] = deque()
         back: list[Batch] = []
@@ -270,11 +278,6 @@ class Handle:
         self.cells.view[STOP] = sequence
         self.signal(signal.SIGINT)
 
-    def ring_leader(self) -> None:
-        """Wake the caller that waits for this worker, if there is one."""
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self.leader_bell, 1)
-
     def kill(self) -> None:
         """SIGKILL to the worker and to all that its jobs have started."""
         below = descendants(self.pid) if self.pid else []
@@ -304,7 +307,6 @@ class Handle:
         """Close what belongs to it. Its process has ended, or never started."""
         self.dead = True
         self._ends.part()
-        self.channel.close()
         for pipe in self.output:
             disown(pipe.fd)
         if self._pidfd != NONE:
@@ -312,11 +314,10 @@ class Handle:
             self._pidfd = NONE
         # A process object holds descriptors of its own, and a traceback that a user keeps may hold this handle.
         del self.process
-        self.ring_leader()
-        self.close_shared()
+        depose(self)
+        self._mailbox.close_later(self._close_shared)
 
-    def close_shared(self) -> None:
-        """Close what a leader looks at, unless one is there: it does so when it goes."""
-        if self.leading.acquire(blocking=False):
-            disown(self.leader_bell)
-            self.cells.close()
+    def _close_shared(self) -> None:
+        self.cells.close()
+        self.channel.close()
+        disown(self.leader_bell)

@@ -16,7 +16,6 @@ from poolmgr.engine.waiting import Waitable
 from poolmgr.model.states import JobState
 
 if TYPE_CHECKING:
-    from poolmgr.engine.handle import Handle
     from poolmgr.engine.pool import Pool
 
 #: A function of a user, and what it is called with.
@@ -113,8 +112,6 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         "submitted",
     )
 
-    #: The worker that was sent it alone and the number it has there, for the caller who waits for it.
-    _handle: tuple[Handle, int] | None = None
     #: False only for a job that ended badly.
     _success = True
 
@@ -141,7 +138,7 @@ class Job(JobInfo, Waitable, ApplyResult):  # type: ignore[type-arg]
         self._waiters = None
         self.submitted = submitted
 
-    get = ApplyResult.get
+    get = Waitable.get
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._job} {self.state}>"

@@ -98,6 +98,8 @@ class Ledger:
         #: Maps and streams of which a task was sent, by id, until they end.
         self.active: dict[int, ManyTasks] = {}
         self.tasks_done = 0
+        #: Jobs that callers took out of workers' rings themselves: done, and counted nowhere else.  Written by them.
+        self.taken_out = 0
         self.ended = dict.fromkeys((state for state in JobState if state.ended), 0)
         self.done: deque[Done | JobSnapshot] = deque(maxlen=DONE_KEPT)
         self.bad: deque[JobSnapshot] = deque(maxlen=BAD_KEPT)
@@ -166,17 +168,17 @@ class Ledger:
         """All counts, ``submitted`` being how many jobs there have been and ``running`` how many run."""
         from poolmgr.model.snapshot import Counts
 
-        ended = self.ended
+        ended, taken_out = self.ended, self.taken_out
         return Counts(
             submitted=submitted,
-            queued=max(0, submitted - running - sum(ended.values())),
+            queued=max(0, submitted - running - sum(ended.values()) - taken_out),
             running=running,
-            done=ended[JobState.DONE],
+            done=ended[JobState.DONE] + taken_out,
             failed=ended[JobState.FAILED],
             killed=ended[JobState.KILLED],
             lost=ended[JobState.LOST],
             cancelled=ended[JobState.CANCELLED],
-            tasks_done=self.tasks_done,
+            tasks_done=self.tasks_done + taken_out,
         )
 
 

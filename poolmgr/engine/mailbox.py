@@ -2,6 +2,10 @@
 
 The bell is an event descriptor: callers ring it, and so do workers when results are there.  The dispatcher reads it.
 Nobody waits for anybody but :meth:`Mailbox.ask`, which waits for its answer.
+
+While the dispatcher naps, what it owns is free for callers: they send a job to an idle worker and take its result out
+themselves (``inline.py``, ``leader.py``), each by a step in one piece that begins with a look at ``nap``.  While it is
+awake they leave all to it.  So neither side ever waits for the other.
 """
 
 from __future__ import annotations
@@ -71,15 +75,19 @@ class Mailbox:
         self.bell = own(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
         #: Re-entrant: a signal handler of the user's may submit a job while its thread is in here.
         self.lock = threading.RLock()
-        #: Written by the dispatcher: True while it sleeps or is about to.
-        self.asleep = False
+        #: Written by the dispatcher: the number of its nap while it sleeps or is about to, 0 while it is awake.
+        self.nap = 0
+        #: Callers that may be using descriptors and memory of workers: nothing is closed before they have gone.
+        self.inside = 0
+        self._closers: list[Callable[[], object]] = []
+        self._naps = 0
         #: True once the dispatcher takes no more.
         self.closed = False
         self._inbox: deque[_Step] = deque()
 
     def wake(self) -> None:
         """Have the dispatcher look at its inbox and its backlog."""
-        if self.asleep:
+        if self.nap:
             self.ring()
 
     def ring(self) -> None:
@@ -123,17 +131,40 @@ class Mailbox:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self.bell)
 
-    def run(self) -> None:
-        """Run what is in the inbox."""
+    def lie_down(self) -> None:
+        """The dispatcher is about to sleep: callers have their turn."""
+        self._naps += 1
+        self.nap = self._naps
+
+    def run(self) -> bool:
+        """Run what is in the inbox. Returns whether there was anything."""
+        self.sweep()
+        if not self._inbox:
+            return False
         while self._inbox:
             self._inbox.popleft().run()
+        return True
+
+    def close_later(self, closer: Callable[[], object]) -> None:
+        """Have ``closer`` called once no caller is inside: it closes what callers use as well."""
+        self._closers.append(closer)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Close what is to be closed, if nobody is inside: on the dispatcher's thread, or by the last when it ended."""
+        while self._closers and not self.inside:
+            try:
+                closer = self._closers.pop()
+            except IndexError:
+                return
+            closer()
 
     def close(self) -> None:
         """Take no more."""
         with self.lock:
             if not self.closed:
                 self.closed = True
-                disown(self.bell)
+                self.close_later(lambda: disown(self.bell))
         self._refuse()
 
     def _refuse(self) -> None:

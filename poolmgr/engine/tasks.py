@@ -37,9 +37,9 @@ from poolmgr.runtime.cells import (
     COMMIT,
     DISPATCHER,
     DRAINED,
+    LEADER,
     LIMIT,
     MASK,
-    NOBODY,
     NONE,
     NOTIFY,
     SENT,
@@ -147,8 +147,10 @@ class Batches:
         """Wake whoever waits for results."""
         with self._fence:
             pass
-        whom = self.cells[NOTIFY]
-        if whom != NOBODY:
+        cells = self.cells
+        whom = cells[NOTIFY]
+        # A caller that has just taken all that is committed has left, and nobody need look again.
+        if whom == LEADER or (whom == DISPATCHER and cells[DRAINED] < cells[COMMIT]):
             os.write(self._bells[0 if whom == DISPATCHER else 1], _EIGHT)
         self._woken = monotonic_ns()
 
@@ -183,7 +185,8 @@ class Batches:
             payload: Pickles, one after the other.
         """
         cells = self.cells
-        self._began = monotonic_ns()
+        # What was committed before has been told, or taken.
+        self._woken = self._began = monotonic_ns()
         pairs = zip(repeat(numbers) if isinstance(numbers, int) else numbers, calls, strict=False)
         last = self._run(base, pairs, memoryview(payload))
         now = monotonic_ns()
@@ -219,8 +222,12 @@ class Batches:
         """The loop; returns the last task that was run, or one before ``base``."""
         cells, ring, printed, functions = self.cells, self._ring, self._printed, self._functions
         begins, ends, cpus, kinds, values = ring.began, ring.ended, ring.cpu, ring.kind, ring.value
-        began, position, sequence = self._began, 0, base - 1
+        now = began = self._began
+        position, sequence = 0, base - 1
         for number, call in pairs:
+            if now - self._woken > WAKE_EVERY:
+                cells[BUSY] = self._busy + now - self._began
+                self.wake()
             sequence += 1
             cells[START] = sequence
             if sequence >= cells[LIMIT]:
@@ -259,9 +266,6 @@ class Batches:
                 cpu = thread_time_ns()
                 cpus[slot], self._cpu = cpu - self._cpu, cpu
             cells[COMMIT] = sequence + 1
-            if now - self._woken > WAKE_EVERY:
-                cells[BUSY] = self._busy + now - self._began
-                self.wake()
             began = now
         return sequence
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator
+from multiprocessing import TimeoutError
 from typing import TYPE_CHECKING, Any
+
+from poolmgr.engine import leader
 
 if TYPE_CHECKING:
     import asyncio
 
+    from poolmgr.engine.handle import Handle
     from poolmgr.engine.pool import Pool
-
-#: Held while the waiters of a job are made or added to, for a few instructions, never by who settles jobs.
-_making = threading.Lock()
 
 
 class Waiters:
@@ -84,11 +85,15 @@ class Waitable:
     _success: bool
     _value: Any
     _pool: Pool | None
+    #: The worker that a caller sent it alone, and its number there.
+    _handle: tuple[Handle, int] | None = None
     #: Made by the first who has to wait.
     _waiters: Waiters | None
 
     def ready(self) -> bool:
         """Whether the job has ended, well or badly."""
+        if not self._settled:
+            self._make_way()
         return self._settled
 
     def successful(self) -> bool:
@@ -107,17 +112,34 @@ class Waitable:
                 # A callback that waits for another job would wait for itself: settle what is due meanwhile.
                 pool._completion.help(self.ready, timeout)
                 return
-            if pool._dispatcher.lead(self, timeout):
+            if self._handle is not None and leader.lead(self, pool, timeout):  # type: ignore[arg-type]
                 return
-        with _making:
-            if self._waiters is None:
-                self._waiters = Waiters()
+        self._waiters_made()
+        self._make_way()
         # Settled first, then the waiters read: one of the two sides sees the other.
         if not self._settled:
-            self._waiters.wait(timeout)
+            self._waiters_made().wait(timeout)
+
+    def _waiters_made(self) -> Waiters:
+        """The waiters, made by the first who needs them; without a lock, for which a signal handler would wait."""
+        if self._waiters is None:
+            made = Waiters()
+            # In one piece: who was quicker, in another thread or in a handler, may have those who wait already.
+            if self._waiters is None:
+                self._waiters = made
+        return self._waiters
+
+    def _make_way(self) -> None:
+        """Somebody waits for the job without being its leader: one that is must not keep the result to itself."""
+        pool = self._pool
+        if self._handle is not None and pool is not None:
+            leader.make_way(self._handle[0], pool._dispatcher.mailbox)
 
     def _wake(self) -> None:
         self._settled = True
+        if self._handle is not None:
+            # A job that is kept must not keep its worker's memory.
+            self._handle = None
         if self._waiters is not None:
             self._waiters.wake()
         pool = self._pool
@@ -126,12 +148,11 @@ class Waitable:
 
     def _watch(self, watcher: Callable[[], object]) -> None:
         """Have ``watcher`` called once the job has ended; at once if it has. It must neither block nor raise."""
-        with _making:
-            if self._waiters is None:
-                self._waiters = Waiters()
-            self._waiters.watchers.append(watcher)
+        waiters = self._waiters_made()
+        waiters.watchers.append(watcher)
+        self._make_way()
         if self._settled:
-            self._waiters.wake()
+            waiters.wake()
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in asyncio, without a thread. A cancelled wait leaves the job alone."""
@@ -142,4 +163,15 @@ class Waitable:
         return self.get()
 
     def get(self, timeout: float | None = None) -> Any:
-        raise NotImplementedError
+        """Wait as :meth:`wait` does, then return the result or raise the job's exception.
+
+        Raises:
+            multiprocessing.TimeoutError: It has not ended in time.
+        """
+        if not self._settled:
+            self.wait(timeout)
+        if not self._settled:
+            raise TimeoutError
+        if self._success:
+            return self._value
+        raise self._value

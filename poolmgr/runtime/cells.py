@@ -19,6 +19,9 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
     NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
 
+What the owner writes, its dispatcher writes; SENT, TAIL, DRAINED and NOTIFY also a caller that feeds or leads, in one
+piece while the dispatcher naps (``engine/inline.py``, ``engine/leader.py``).
+
 A task is *begun* when START reaches its number and *committed* when COMMIT passes it.  A worker that died between the
 two has lost exactly that task; what it had not begun never ran.
 

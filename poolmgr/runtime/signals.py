@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Signals that a forked worker must not take before its own handlers are there.
 HELD_BACK = (signal.SIGTERM, signal.SIGINT)
@@ -32,10 +35,22 @@ def take_again() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
 
-def interruptible() -> bool:
-    """Whether a signal handler may raise in the caller's thread, between any two of its steps: in the main thread.
+def in_one_piece(function: F) -> F:
+    """Mark a function within which nothing can come between: no signal handler, no exception, no other thread.
 
-    Such a thread must not feed workers or book results: a KeyboardInterrupt in the middle would leave a lock held for
-    ever, or a job recorded and not sent.  It leaves both to the dispatcher, in which nothing is ever raised.
+    CPython runs signal handlers, raises what other threads throw in, and lets other threads have the interpreter, at
+    certain instructions only: where a function is entered, after each call, and where a loop goes back.  A function
+    that stores attributes and items, and calls at the most one function of C as its last step before it returns, has
+    none of them inside: whoever is interrupted has run all of it or nothing.  A call in an ``except`` or ``finally``
+    arm that follows is a new last step, since an arm is entered without such an instruction.
+
+    What it reads and writes must be plain: a property, an ``__eq__`` or an enum as the key of a dict are Python code.
+    A test reads the instructions of all functions that are marked so.  A build of Python without the interpreter's lock
+    promises none of this: see ``PIECES``.
     """
-    return threading.get_ident() == threading.main_thread().ident
+    function.__in_one_piece__ = True  # type: ignore[attr-defined]
+    return function
+
+
+#: Whether this interpreter keeps the promise of :func:`in_one_piece`.
+PIECES = sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()

@@ -10,6 +10,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -212,31 +213,46 @@ def test_death_at_a_step_of_a_stream_costs_one_item(make_pool: MakePool, tmp_pat
     die_at(make_pool, tmp_path, point, run_stream)
 
 
-@only_fork
-@pytest.mark.parametrize("point", [
-    point for point in POINTS if point[2] == 1 and point[0] in OUTSIDE | BETWEEN | INSIDE | {"value": ()}
-], ids=_name)  # fmt: skip
-@pytest.mark.usefixtures("no_returns")
-def test_caller_that_takes_its_own_result_is_told_of_the_death(
-    make_pool: MakePool, tmp_path: Path, point: Point
-) -> None:
-    """A get() that waits for the worker itself returns, or raises WorkerDied, when the worker is killed at any step."""
-    stop = make_stop(tmp_path, point)
-    pool = make_pool(1, initializer=stop_points.install, initargs=(stop,))
-    for i in range(20):
-        assert pool.apply_async(jobs.double, (i,)).get(LONG) == 2 * i
-    put_tokens(stop)
+def one_by_one(pool: poolmgr.Pool) -> int:
+    """Run jobs, each waited for before the next; returns how many were lost."""
     lost = 0
     for i in range(20):
         try:
             assert pool.apply_async(jobs.double, (i,)).get(LONG) == 2 * i
         except WorkerDied:
             lost += 1
+    return lost
+
+
+@only_fork
+@pytest.mark.parametrize("main_thread", [True, False])
+@pytest.mark.parametrize("point", [
+    point for point in POINTS if point[2] == 1 and point[0] in OUTSIDE | BETWEEN | INSIDE | {"value": ()}
+], ids=_name)  # fmt: skip
+@pytest.mark.usefixtures("no_returns")
+def test_caller_that_takes_its_own_result_is_told_of_the_death(
+    make_pool: MakePool, tmp_path: Path, point: Point, main_thread: bool
+) -> None:
+    """A get() that waits for the worker itself returns, or raises WorkerDied, when the worker is killed at any step."""
+    stop = make_stop(tmp_path, point)
+    pool = make_pool(1, initializer=stop_points.install, initargs=(stop,))
+    run = one_by_one if main_thread else partial(in_thread, one_by_one)
+    ledger = pool._dispatcher.ledger
+    # The worker knows the function then, and the dispatcher has nothing to do.
+    wait_until(lambda: run(pool) == 0 and ledger.taken_out > 0, what="a caller that takes its own result")
+    put_tokens(stop)
+    lost = run(pool)
     # A worker whose caller was quicker need not ring, and one that always finds the next job does not look for it.
     if point[0] not in ("wake", "read NOTIFY", "spin", "read SENT"):
         wait_until(lambda: left_tokens(stop) == 0)
     assert lost == point[3]
     check_healed(pool, 1)
+
+
+def in_thread(function: Callable[[poolmgr.Pool], int], pool: poolmgr.Pool) -> int:
+    """Call ``function`` in a thread, and give what it returns."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(function, pool).result()
 
 
 @only_fork

@@ -118,6 +118,11 @@ def append(path: str, text: str) -> str:
     return text
 
 
+def append_late(path: str, text: str) -> str:
+    time.sleep(0.002)
+    return append(path, text)
+
+
 def append_then_die(path: str, text: str) -> NoReturn:
     append(path, text)
     os.kill(os.getpid(), signal.SIGKILL)
