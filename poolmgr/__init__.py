@@ -2,6 +2,7 @@
 
     from poolmgr import Pool            the engine, a drop-in for multiprocessing.Pool
     from poolmgr import PoolExecutor    the same as a concurrent.futures.Executor
+    poolmgr.watch(pool)                 the screen on a pool of one's own program
     poolmgr.Manager()                   a SyncManager that cannot outlive its owner
     poolmgr.connect()                   the status dict of a running pool, from any process of the same user
 
@@ -15,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from poolmgr.cli.watch import watch
     from poolmgr.engine.executor import PoolExecutor
     from poolmgr.engine.job import Job
     from poolmgr.engine.pool import Pool
@@ -59,6 +61,7 @@ _HOMES = {
     "WorkerDied": "poolmgr.errors",
     "WorkerStartFailed": "poolmgr.errors",
     "connect": "poolmgr.monitor.board",
+    "watch": "poolmgr.cli.watch",
 }
 
 __all__ = [
@@ -82,6 +85,7 @@ __all__ = [
     "WorkerStartFailed",
     "__version__",
     "connect",
+    "watch",
 ]
 
 

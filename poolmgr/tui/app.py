@@ -90,6 +90,8 @@ class PoolmgrApp(App[QuitChoice]):
         ascii: bool = False,
         settings: Settings | None = None,
         on_done: OnDone | None = None,
+        rest: QuitChoice = QuitChoice.TERMINATE,
+        note: str = "",
     ) -> None:
         """Show ``control``'s pool.
 
@@ -98,11 +100,15 @@ class PoolmgrApp(App[QuitChoice]):
             refresh_hz: Pictures a second; as the settings have it if nobody says.
             ascii: Draw in ASCII.
             settings: What the operator chose; without it, nothing is remembered.
+            rest: What leaving means while no job runs or waits.
+            note: What the operator should know from the first.
             on_done: Called in a thread when the work has ended; returns what went wrong.
         """
         super().__init__()
         self.settings = Settings() if settings is None else settings
         self._on_done = on_done
+        self._rest = rest
+        self._note = note
         self._work_end = WorkEnd()
         #: What the pool has warned of.
         self.alerts = Alerts()
@@ -129,6 +135,8 @@ class PoolmgrApp(App[QuitChoice]):
     def on_mount(self) -> None:
         """Start pulling and listening."""
         self._take_settings()
+        if self._note:
+            self.notify(self._note, severity="warning", timeout=PROBLEM_SECONDS, markup=False)
         self.pull()
         self._ticker = self.set_interval(1 / self.refresh_hz, self.pull)
         self._unsubscribe = self._control.subscribe(self._listen)
@@ -372,7 +380,7 @@ class PoolmgrApp(App[QuitChoice]):
         self.pull()
         snapshot = self.newest
         if snapshot is not None and idle(snapshot):
-            self.exit(QuitChoice.TERMINATE)
+            self.exit(self._rest)
             return
 
         def answered(choice: QuitChoice | None) -> None:
