@@ -135,7 +135,7 @@ class Handle:
     @property
     def encoding(self) -> int:
         """ns that pickling for this worker has taken."""
-        return self._encoder.spent
+        return self.encoder.spent
 
     # -- feeding: under the feed lock
 

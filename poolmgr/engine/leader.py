@@ -185,7 +185,10 @@ def _take(handle: Handle, sequence: int, job: Job, mailbox: Mailbox, accounts: A
     ledger, completion, now = accounts.ledger, accounts.completion, time.time()
     if not _book(handle, sequence, job, value, tail, deque(), now, nap, mailbox, ledger, completion):
         return job._settled
+    # An interrupt may keep these from being told: they are for screens, and the counts are right.
     ledger.done.append(record)
+    if accounts.tape.on:
+        accounts.tape.ran(handle, [job], 0, slot, 1)
     return True
 
 

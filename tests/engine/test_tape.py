@@ -200,3 +200,11 @@ def test_nothing_is_recorded_for_nobody(pool: poolmgr.Pool) -> None:
     tape = pool._dispatcher.accounts.tape
     assert not tape.on
     assert len(tape.spans) == 0
+
+
+def test_jobs_whose_callers_took_the_results_are_on_the_tape(pool: poolmgr.Pool, tape: Recorded) -> None:
+    """A job at a time, each waited for: however its result comes to its caller, it is on the tape once."""
+    for i in range(100):
+        assert pool.apply_async(jobs.double, (i,)).get(20) == 2 * i
+    assert pool._dispatcher.ledger.taken_out, "no caller took its own result"
+    wait_until(lambda: tape.done() == {jobs.double: 100})
