@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES
 from textual.widgets import Input
 
 from poolmgr.model.snapshot import Counts, Trends
@@ -10,6 +12,8 @@ from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
+from tests.helpers.busy_pool import busy_snapshot
+from tests.helpers.colours import contrast
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_log, make_snapshot, make_worker
 from tests.helpers.pilot import screen_text, until
 
@@ -270,3 +274,18 @@ async def test_lost_job_says_first_what_became_of_its_worker() -> None:
     async with app.run_test(size=COMPACT) as pilot:
         await pilot.pause()
         assert "5 L! resize              was killed by SIGKILL while it" in screen_text(app)
+
+
+@pytest.mark.parametrize("theme", [name for name, theme in BUILTIN_THEMES.items() if not theme.ansi])
+async def test_every_text_can_be_read_in_every_theme(theme: str) -> None:
+    """No character of the screen has nearly the colour of what is behind it: muted text is muted, not gone."""
+    app = PoolmgrApp(FakeControl(busy_snapshot()))
+    async with app.run_test(size=WIDE) as pilot:
+        app.theme = theme
+        await pilot.pause()
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip:
+                style = segment.style
+                if style and style.color and style.bgcolor and any(character.isalnum() for character in segment.text):
+                    front, behind = (Color.from_rich_color(colour) for colour in (style.color, style.bgcolor))
+                    assert contrast(front, behind) > 1.7, (segment.text, front.hex, behind.hex)

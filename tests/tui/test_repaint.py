@@ -7,11 +7,16 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
 from textual.content import Content
+from textual.strip import Strip
 
 from poolmgr.model.states import JobState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.repaint import regions, retitle
+from poolmgr.tui.strips import strip_of
 from poolmgr.tui.widgets.graph import Graph
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from tests.helpers.canvas import Canvas, watch_lines
@@ -48,12 +53,25 @@ async def test_a_second_more_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -
     async with app.run_test(size=(160, 45)) as pilot:
         await until(pilot, lambda: "running 10.0s" in screen_text(app))
         drawn = watch_lines(app.screen.query_one(JobsTable), monkeypatch)
-        layouts: list[tuple[str, ...]] = []
-        monkeypatch.setattr(
-            type(app.screen), "_refresh_layout", lambda screen, *size, **more: layouts.append(screen.region)
-        )
+        layouts: list[int] = []
+        monkeypatch.setattr(type(app.screen), "_refresh_layout", lambda *_, **__: layouts.append(1))
         control.change(jobs=(make_job(1, started=NOW - 11), *jobs[1:]))
         app.pull()
         await until(pilot, lambda: "running 11.0s" in screen_text(app))
         assert drawn == [1]
         assert layouts == []
+
+
+CELLS = st.lists(st.tuples(st.text("ab ü日", max_size=6), st.integers(0, 2)), max_size=8)
+
+
+@given(CELLS, st.integers(0, 40), st.integers(0, 1))
+def test_line_has_its_cells_in_few_segments(cells: list[tuple[str, int]], width: int, together: int) -> None:
+    """A line is as wide as asked and has its cells in order, a blank between two, in no more segments than cells."""
+    styles = [Style(), Style(bold=True), Style(italic=True)]
+    strip = strip_of([(text, styles[style]) for text, style in cells], styles[0], width, together=together)
+    blanks = ["" if place <= together else " " for place in range(len(cells))]
+    whole = "".join(blank + text for blank, (text, _) in zip(blanks, cells, strict=True))
+    assert strip.cell_length == cell_len(strip.text) == width
+    assert strip.text.rstrip() == Strip([Segment(whole)]).crop(0, width).text.rstrip()
+    assert len(list(strip)) <= 2 * sum(1 for _, style in cells if style) + 3

@@ -18,6 +18,7 @@ from poolmgr.tui.widgets.stream import StreamCell, StreamPicture, StreamRow, Str
 from poolmgr.tui.widgets.stream_glyphs import axis, colour_glyph, letter_glyph, pair_glyph
 from poolmgr.tui.widgets.stream_source import cells, stream_picture
 from tests.helpers.canvas import Canvas, watch_lines
+from tests.helpers.colours import contrast
 from tests.helpers.fake_control import make_worker
 from tests.helpers.pilot import screen_text, until
 
@@ -101,17 +102,6 @@ def test_axis_tells_how_long_ago() -> None:
 def test_axis_is_as_long_as_the_stream(columns: int, seconds: float, chosen: int | None) -> None:
     """Whatever is selected, the axis has one character for each column."""
     assert len(axis(columns, seconds, chosen)) == columns
-
-
-def contrast(one: Color, other: Color) -> float:
-    """How far two colours are apart in lightness, as WCAG reckons it: 1 for none, 21 for black on white."""
-
-    def luminance(colour: Color) -> float:
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("name", [name for name, theme in BUILTIN_THEMES.items() if not theme.ansi])

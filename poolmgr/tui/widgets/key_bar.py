@@ -22,7 +22,8 @@ class KeyBar(Widget):
     """Keys of the screen that it is on. Textual's own footer mounts a widget for each key at each change."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; background: $footer-background; color: $footer-foreground; }
+    KeyBar { dock: bottom; height: 1; background: $footer-background; color: auto 90%; }
+    KeyBar:ansi { color: $footer-foreground; }
     """
 
     def __init__(self, *where: str) -> None:

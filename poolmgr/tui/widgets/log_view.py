@@ -22,6 +22,7 @@ from poolmgr.model.log import LogLine
 from poolmgr.tui.filter import Filter
 from poolmgr.tui.filter_fields import LOG
 from poolmgr.tui.format import count, fit, harmless, plural, time_of_day
+from poolmgr.tui.ink import ink
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.repaint import retitle
 
@@ -292,7 +293,7 @@ class LogView(ScrollView, can_focus=True):
     def _colour(self, name: str) -> Style:
         style = self._colours.get(name)
         if style is None:
-            style = self.get_component_rich_style(f"log-view--{name}", partial=True)
+            style = ink(self, f"log-view--{name}")
             self._colours[name] = style
         return style
 

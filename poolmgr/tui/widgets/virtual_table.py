@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, Generic
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.cache import LRUCache
@@ -18,8 +17,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from poolmgr.tui.format import fit
+from poolmgr.tui.ink import ink
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.repaint import regions
+from poolmgr.tui.strips import strip_of
 from poolmgr.tui.widgets.columns import GUTTER, Column, Group, Line, Row, fitting
 
 #: Component classes for cells: colours come from the theme, meaning never from colour alone.
@@ -343,46 +344,26 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         return strip
 
     def _draw(self, line: Line, mode: str) -> Strip:
-        """A strip as wide as the table; pieces of one style are one segment, since each costs on its way out."""
         base = self._style(mode)
-        segments: list[Segment] = []
-        text, last = "", base
-        for place, (cell, name) in enumerate(line):
-            style = base if not name or name == mode else base + self._ink(name, mode)
-            # The blank between two cells has no style of its own: it goes to whichever neighbour has none.
-            if place > 1:
-                if last == base:
-                    text += " "
-                elif style == base:
-                    cell = " " + cell
-                else:
-                    segments.append(Segment(text, last))
-                    text, last = " ", base
-            if style != last:
-                if text:
-                    segments.append(Segment(text, last))
-                text, last = "", style
-            text += cell
-        segments.append(Segment(text, last))
-        return Strip(segments).adjust_cell_length(self._widths_for, base)
+        cells = ((text, self._cell_style(name, mode) if name and name != mode else base) for text, name in line)
+        return strip_of(cells, base, self._widths_for)
 
     def _style(self, mode: str) -> Style:
         style = self._styles.get(mode)
         if style is None:
-            style = self.rich_style + (
-                self.get_component_rich_style(f"virtual-table--{mode}", partial=True) if mode else Style()
-            )
+            style = self.rich_style + (ink(self, f"virtual-table--{mode}") if mode else Style())
             self._styles[mode] = style
         return style
 
-    def _ink(self, name: str, mode: str) -> Style:
+    def _cell_style(self, name: str, mode: str) -> Style:
         # On the focused cursor's background the theme's own text colour is the one that can be read.
         if mode == "cursor":
-            return Style()
-        style = self._styles.get(f"ink {name}")
+            return self._style(mode)
+        key = f"{name} {mode}"
+        style = self._styles.get(key)
         if style is None:
-            style = self.get_component_rich_style(f"virtual-table--{name}", partial=True)
-            self._styles[f"ink {name}"] = style
+            style = self._style(mode) + ink(self, f"virtual-table--{name}")
+            self._styles[key] = style
         return style
 
     def _fit_columns(self, width: int) -> None:
