@@ -59,20 +59,22 @@ class WorkerDied(JobError):
         pid: Process id of the worker that died.
         exitcode: As ``Process.exitcode``: negative for a signal, None if unknown.
         call: The function and its arguments in short.
+        deaths: How many workers have died under it: 2 for one that was tried again, and set aside then.
     """
 
-    def __init__(self, job_id: int, pid: int, exitcode: int | None, call: str) -> None:
-        super().__init__(job_id, pid, exitcode, call)
+    def __init__(self, job_id: int, pid: int, exitcode: int | None, call: str, deaths: int = 1) -> None:
+        super().__init__(job_id, pid, exitcode, call, deaths)
         self.job_id = job_id
         self.pid = pid
         self.exitcode = exitcode
         self.call = call
+        self.deaths = deaths
 
     def __str__(self) -> str:
-        return (
-            f"job {self.job_id}: worker {self.pid} {describe_exit(self.exitcode)} while it ran {self.call}; "
-            "it was not run again, since it may have had effects: retry it if it may run twice"
-        )
+        what = f"job {self.job_id}: worker {self.pid} {describe_exit(self.exitcode)} while it ran {self.call}; "
+        if self.deaths > 1:
+            return f"{what}{self.deaths} workers have died of it, so it was set aside: find out why before you retry it"
+        return f"{what}it was not run again, since it may have had effects: retry it if it may run twice"
 
 
 class JobKilled(JobError):

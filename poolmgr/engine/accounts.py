@@ -43,6 +43,8 @@ class Accounts:
         self._news = news
         #: Takes down what workers did, once somebody wants to know.
         self.tape = Tape()
+        #: Asked whether a task that failed so, its worker having died or not, is tried again: it has not ended then.
+        self.again: Callable[[Task, str, bool], bool] = lambda task, line, died: False
 
     # -- tasks that a worker has finished
 
@@ -73,7 +75,7 @@ class Accounts:
         worker = handle.slot, handle.pid
         func = job.func if wire.by_reference(job.func) else function_name(job.func)
         done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
-        return done if job.retry_of is None else done.describe(job.attempt, job.retry_of)
+        return done if job.attempt == 1 else done.describe(job.attempt, job.retry_of)
 
     def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
         """One task has ended well, with a plain value."""
@@ -93,13 +95,15 @@ class Accounts:
     ) -> None:
         """One task has failed in its worker."""
         job = task.job
+        if how in (wire.RAISED, wire.EXITED) and self.again(task, line, False):
+            return
         stopped = how == wire.STOPPED
         state = JobState.KILLED if stopped else JobState.FAILED
         self._book(task, state, "stopped on request" if stopped else line, traceback, handle, slot)
         if stopped or how == wire.EXITED:
             self._settle(Outcome(job, task.position, False, ended_error(job.id, line, stopped)))
         else:
-            self._settle(Outcome(job, task.position, False, None, [pickled], line, traceback))
+            self._settle(Outcome(job, task.position, False, None, [pickled], line, traceback, _notes(task)))
 
     def tasks_done(self, job: StreamJob, size: int) -> None:
         """Tasks of a stream have ended well and are settled."""
@@ -115,6 +119,8 @@ class Accounts:
         if not isinstance(error, Exception):
             error = JobExited(task.job.id, summary(error))
         state = _STATES.get(type(error), JobState.FAILED)
+        if isinstance(error, PoolTerminated) and error.started:
+            state = JobState.KILLED
         self._book(task, state, summary(error), "", handle, None)
         self._settle(Outcome(task.job, task.position, False, error))
 
@@ -132,10 +138,17 @@ class Accounts:
             error = PoolTerminated(job.id, began)
         else:
             state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call)
-        if began and isinstance(job, Job):
-            job.started = began_at(handle.cells)
         if began:
             self.tape.lost(handle, job.call[0], state)
+        if state in (JobState.FAILED, JobState.LOST):
+            if self.again(task, str(error).partition(";")[0], state is JobState.LOST):
+                return
+            if isinstance(error, WorkerDied) and job.tries:
+                error = WorkerDied(job.id, handle.pid, exitcode, call, job.tries_of(task.position).deaths)
+            for note in _notes(task):
+                error.add_note(note)
+        if began and isinstance(job, Job):
+            job.started = began_at(handle.cells)
         self._book(task, state, str(error), "", handle, None)
         self._settle(Outcome(job, task.position, False, error))
 
@@ -214,3 +227,10 @@ class Accounts:
         # Put first, then looked: either the thread that is ending settles it, or this one does.
         if self.completion.ended:
             self.completion.settle_rest()
+
+
+def _notes(task: Task) -> tuple[str, ...]:
+    """What is to be said of a task's attempts before the last one."""
+    if not task.job.tries:
+        return ()
+    return tuple(f"attempt {i}: {line}" for i, line in enumerate(task.job.tries_of(task.position).errors[:-1], 1))

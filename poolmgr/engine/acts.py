@@ -64,7 +64,8 @@ def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], lis
         waiting = [
             entry for entry in dispatcher.feeding.backlog.entries() if isinstance(entry, Job) and entry._job in wanted
         ]
-        found = [job for job in waiting if job._ended is None]
+        # One that is tried again has begun once.
+        found = [job for job in waiting if job._ended is None and job.tries is None]
         for job in found:
             dispatcher.accounts.failed(job._task(), JobCancelled(job.id))
         coming: list[int] = []
@@ -115,8 +116,8 @@ def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None]
         if job is None:
             return False
         holders = [handle for handle in dispatcher.crew.handles.values() if handle.holds(job)]
-        # A single job that comes back from a worker never ran; of a map, other tasks have.
-        started = not isinstance(job, Job) and job.started is not None
+        # A single job that comes back from a worker never ran, unless it is tried again; of a map, other tasks have.
+        started = job.tries is not None or (not isinstance(job, Job) and job.started is not None)
         error = JobStopped(job.id) if started else JobCancelled(job.id)
         if holders:
             dispatcher.feeding.doomed[job] = error
@@ -137,6 +138,9 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
                 found = next((one for one in batch if one._job == job_id), None)
                 if found is not None and found._ended is None:
                     return found
+    waiting = dispatcher.retries.find(job_id)
+    if waiting is not None:
+        return waiting
     for entry in dispatcher.feeding.backlog.entries():
         if isinstance(entry, Job) and entry._job == job_id and entry._ended is None:
             return entry
@@ -146,12 +150,13 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
 
 
 def _withdraw(dispatcher: Dispatcher, job: AnyJob, error: BaseException, sent: bool) -> None:
+    tried = dispatcher.retries.withdraw(job)
     if isinstance(job, Job):
         if not sent:
             # It stays where it is and is passed over: to look for it among a million would take too long.
             dispatcher.accounts.failed(job._task(), error)
         return
-    for task in dispatcher.feeding.backlog.withdraw(job):
+    for task in dispatcher.feeding.backlog.withdraw(job) + tried:
         dispatcher.accounts.failed(task, error)
     dispatcher.accounts.fed(job, error)
 

@@ -34,6 +34,8 @@ class Outcome(NamedTuple):
     #: The error in one line and its traceback, for an error that cannot be rebuilt.
     summary: str = ""
     traceback: str = ""
+    #: What is to be said of the attempts before this one.
+    notes: tuple[str, ...] = ()
 
 
 class Values(NamedTuple):
@@ -153,6 +155,8 @@ class Completion(threading.Thread):
             value = wire.loads(parts[0], parts[1:])
             if not outcome.success and not isinstance(value, BaseException):
                 raise TypeError(f"it became a {type(value).__name__}, which cannot be raised")
+            for note in outcome.notes:
+                value.add_note(note)
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
             reason = f"{type(error).__name__}: {_text(error)}"
             what = "its result" if outcome.success else f"its exception ({outcome.summary})"

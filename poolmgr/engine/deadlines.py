@@ -52,8 +52,7 @@ class Deadlines:
 
     def sent(self, handle: Handle, batch: Batch) -> None:
         """Tasks were sent to a worker."""
-        jobs = [batch.job] if isinstance(batch, Segment) else batch
-        shortest = min((job.options.shortest for job in jobs if job.options.shortest is not None), default=None)
+        shortest = _shortest(batch)
         if shortest is None:
             return
         watch = self._watches.setdefault(handle, _Watch(shortest))
@@ -87,7 +86,7 @@ class Deadlines:
         with handle.lock:
             self._drain.collect(handle)
         task = handle.current()
-        if task is None:
+        if task is None or all(_shortest(batch) is None for batch in tuple(handle.inflight)):
             return None
         options = task.job.options
         sequence = handle.drained
@@ -131,3 +130,9 @@ class Deadlines:
         handle.fate = JobTimedOut(task.job.id, round(ran, 3), limit, handle.pid)
         handle.kill()
         return None
+
+
+def _shortest(batch: Batch) -> float | None:
+    """The shortest limit of its tasks (s), None if none has one."""
+    jobs = [batch.job] if isinstance(batch, Segment) else batch
+    return min((job.options.shortest for job in jobs if job.options.shortest is not None), default=None)

@@ -49,6 +49,7 @@ from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox
+from poolmgr.engine.retries import Retries
 from poolmgr.engine.returns import Returns
 from poolmgr.engine.scheduler import (
     Closed,
@@ -114,7 +115,9 @@ class Dispatcher(threading.Thread):
         #: Made for the first job that has a time limit.
         self.deadlines: Deadlines | None = None
         self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
-        self._ending = Ending(self.crew, self.accounts, self.feeding, cache)
+        self.retries = Retries(self.feeding, self.ledger, self._later)
+        self.accounts.again = self.retries.again
+        self._ending = Ending(self.crew, self.accounts, self.feeding, self.retries, cache)
         self._selector.register(self.mailbox.bell, selectors.EVENT_READ, lambda _: self.mailbox.hear())
 
     # -- for other threads
@@ -155,6 +158,10 @@ class Dispatcher(threading.Thread):
         with self.mailbox.lock:
             self.feeders += change
         self.mailbox.wake()
+
+    def _later(self, seconds: float, step: Callable[[], None]) -> None:
+        """Have a step run on this thread after so many seconds; also if another thread says so."""
+        self.mailbox.tell(lambda: self.timers.later(seconds, step))
 
     def news(self) -> None:
         """Something rare has happened: tell the listeners."""
@@ -205,6 +212,7 @@ class Dispatcher(threading.Thread):
         self._run_timers()
         if self.terminating:
             self._ending.fail_backlog()
+            self._ending.fail_retries()
             if not self.crew.handles:
                 self._end()
             return
@@ -257,7 +265,8 @@ class Dispatcher(threading.Thread):
     def _look(self) -> None:
         self.feeding.backlog.forget_ended()
         spent = frozenset(handle.slot for handle in self.crew.handles.values() if self.feeding.spent(handle))
-        self.handle(Looked(self.crew.idle(), spent, bool(self.feeding.backlog), self.feeders > 0))
+        waiting = bool(self.feeding.backlog or self.retries.waiting)
+        self.handle(Looked(self.crew.idle(), spent, waiting, self.feeders > 0))
 
     # -- the scheduler's instructions
 

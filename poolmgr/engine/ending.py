@@ -12,6 +12,7 @@ from poolmgr.engine.backlog import tasks_of
 from poolmgr.engine.crew import Crew
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.job import ManyTasks
+from poolmgr.engine.retries import Retries
 from poolmgr.engine.stream import StreamJob
 from poolmgr.errors import PoolTerminated
 
@@ -19,10 +20,13 @@ from poolmgr.errors import PoolTerminated
 class Ending:
     """Fails what waits, and what nobody will run any more."""
 
-    def __init__(self, crew: Crew, accounts: Accounts, feeding: Feeding, cache: dict[int, ManyTasks]) -> None:
+    def __init__(
+        self, crew: Crew, accounts: Accounts, feeding: Feeding, retries: Retries, cache: dict[int, ManyTasks]
+    ) -> None:
         self._crew = crew
         self._accounts = accounts
         self._feeding = feeding
+        self._retries = retries
         self._cache = cache
 
     def nudge_feeders(self) -> None:
@@ -42,6 +46,12 @@ class Ending:
                 job_id = task.job.id
                 self._accounts.failed(task, error(job_id) if error else PoolTerminated(job_id, started=False))
 
+    def fail_retries(self) -> None:
+        """Try nothing again any more: what waits for that is failed."""
+        self._retries.closed = True
+        for task in self._retries.withdraw():
+            self._accounts.failed(task, PoolTerminated(task.job.id, started=True))
+
     def lose_workers(self) -> None:
         """Kill all workers, whatever they hold, and fail that too."""
         self._crew.kill()
@@ -57,6 +67,7 @@ class Ending:
     def abandon_rest(self) -> None:
         """Fail all that is left: streams that were not read to their end, and, after a fault of ours, anything."""
         self.fail_backlog()
+        self.fail_retries()
         self.nudge_feeders()
         for job in list(self._cache.values()):
             self._accounts.abandon(job)

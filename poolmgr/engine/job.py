@@ -33,6 +33,18 @@ class Task(NamedTuple):
     kwds: dict[str, Any]
 
 
+class Tries:
+    """What a task has been through that did not end well and may be tried again."""
+
+    __slots__ = ("deaths", "errors")
+
+    def __init__(self) -> None:
+        #: How each of its attempts has ended, in one line.
+        self.errors: list[str] = []
+        #: How many workers have died under it.
+        self.deaths = 0
+
+
 class JobInfo:
     """What screens and requests need of any job, beside the value it is for.
 
@@ -55,6 +67,8 @@ class JobInfo:
     retry_of: int | None = None
     #: Its priority and the like.
     options: Options = NO_OPTIONS
+    #: Tasks of it that are or were tried again, by position; None for most.  Written under the ledger's lock.
+    tries: dict[int, Tries] | None = None
     #: When its first task was sent to a worker.
     started: float | None = None
 
@@ -64,6 +78,12 @@ class JobInfo:
             self.name = name
         if options is not NO_OPTIONS:
             self.options = options
+
+    def tries_of(self, position: int) -> Tries:
+        """What its task at ``position`` has been through."""
+        if self.tries is None:
+            self.tries = {}
+        return self.tries.setdefault(position, Tries())
 
     @property
     def id(self) -> int:

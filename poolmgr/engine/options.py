@@ -19,6 +19,9 @@ class JobOptions(TypedDict, total=False):
     timeout: float | None
     #: Seconds after which ``SoftTimeout`` is raised inside it, so that it may clean up.
     soft_timeout: float | None
+    #: How often the job, or each item of a map or stream, is tried again after an error, a time limit, or the death of
+    #: its worker, with a delay that grows. It must do no harm to run it twice.
+    retries: int
     #: Jobs of a higher priority are started first, those of one priority in the order of their submission; 0 if it is
     #: not given, negative for what can wait.
     priority: int
@@ -29,6 +32,7 @@ class Options(NamedTuple):
 
     timeout: float | None = None
     soft_timeout: float | None = None
+    retries: int = 0
     priority: int = 0
 
     @property
@@ -59,8 +63,11 @@ def checked(given: JobOptions) -> tuple[str, Options]:
     options = Options(
         timeout=_seconds("timeout", values.get("timeout")),
         soft_timeout=_seconds("soft_timeout", values.get("soft_timeout")),
+        retries=_integer("retries", values.get("retries", 0)),
         priority=_integer("priority", values.get("priority", 0)),
     )
+    if options.retries < 0:
+        raise ValueError(f"retries must be 0 or more, not {options.retries}")
     if options.timeout is not None and options.soft_timeout is not None and options.soft_timeout >= options.timeout:
         raise ValueError(
             f"soft_timeout must be shorter than timeout, or the job has no time to clean up: "

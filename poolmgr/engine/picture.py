@@ -102,8 +102,10 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
     bad = tuple(ledger.bad)
     for record in reversed(bad[-BAD_SHOWN:]):
         shown.setdefault(record.id, record)
-    for entry in dispatcher.feeding.backlog.entries(QUEUED_SHOWN)[:QUEUED_SHOWN]:
-        waiting = entry if isinstance(entry, Job) else entry.job
+    entries = dispatcher.feeding.backlog.entries(QUEUED_SHOWN)
+    queued = [entry if isinstance(entry, Job) else entry.job for entry in entries]
+    queued += [task.job for task in list(dispatcher.retries.waiting.values())]
+    for waiting in queued[:QUEUED_SHOWN]:
         if waiting._ended is None and waiting.id not in shown:
             shown[waiting.id] = describe(waiting)
     for done in reversed(tuple(ledger.done)):

@@ -146,6 +146,32 @@ def note_soft_timeouts(path: str) -> NoReturn:
             append(path, type(error).__name__)
 
 
+def fail_until(path: str, attempt: int, how: str = "raise") -> int:
+    """Give the number of this attempt if it is as high as that, else end in another way; the file counts them."""
+    append(path, "x")
+    this = len(Path(path).read_text().splitlines())
+    if this >= attempt:
+        return this
+    if how == "die":
+        os._exit(3)
+    if how == "exit":
+        sys.exit(3)
+    if how == "hang":
+        time.sleep(600)
+    raise ValueError(f"attempt {this}")
+
+
+def fail_item_until(item: str) -> int:
+    """As ``fail_until``, with one argument: ``PATH:ATTEMPT``."""
+    path, _, attempt = item.rpartition(":")
+    return fail_until(path, int(attempt))
+
+
+def mark_wait_and_fail_once(folder: str, path: str) -> int:
+    mark_and_wait(folder)
+    return fail_until(path, 2)
+
+
 def ignore_sigterm_and_wait(folder: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     mark_and_wait(folder)

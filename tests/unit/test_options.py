@@ -39,6 +39,8 @@ def test_the_shortest_limit_is_the_first_that_can_be_reached() -> None:
         ({"priority": 1.0}, TypeError, "priority must be an int, not float"),
         ({"priority": True}, TypeError, "priority must be an int, not bool"),
         ({"priority": None}, TypeError, "priority must be an int, not NoneType"),
+        ({"retries": -1}, ValueError, "retries must be 0 or more, not -1"),
+        ({"retries": True}, TypeError, "retries must be an int, not bool"),
         ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds and finite, not 0"),
         ({"timeout": -1.5}, ValueError, "timeout must be more than 0"),
         ({"timeout": math.nan}, ValueError, "finite, not nan"),
