@@ -37,6 +37,10 @@ CARRIED = 1 << 20
 #: one another more often, and 100 MB took a fifth longer.
 KEPT = 1 << 20
 
+#: Seconds that a courier may take for what the kernel has of a result.  A millisecond is the rule; for a worker that
+#: has said it sent something and did not, the dispatcher waits this long.
+LATE = 5.0
+
 #: Flags for whoever must not wait.
 DIRECTLY = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
@@ -186,16 +190,18 @@ class Channel:
 
         Raises:
             MemoryError: There is no room for it.
-            EOFError: It has not come, which takes a job that meddled with the worker's socket.
+            EOFError: It has not come, which takes a job that meddled with the worker's socket; nor will any other.
         """
         while sequence not in self._large:
-            if not self.open:
-                raise EOFError(f"the result of task {sequence} has not come")
-            if self._carried_in is not None:
-                # Not for long: all of it is in the kernel's hands.
-                self._carried_in.wait()
+            before = self.received
+            # Not for long: all of it is in the kernel's hands.
+            over = self._carried_in is None or self._carried_in.wait(LATE)
             for _ in self.receive():
                 pass
+            if self.received == before or not over:
+                raise EOFError(
+                    "the result was not sent whole: has the job written to descriptors that are not its own?"
+                )
         return self._large.pop(sequence).take()
 
     def _receive(self) -> Iterator[Frame]:

@@ -59,9 +59,9 @@ class Trip:
         """Whether the courier has done with it: all is moved, or the other end is gone."""
         return self._over.is_set()
 
-    def wait(self) -> None:
-        """Wait until it is over."""
-        self._over.wait()
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is over, or for so many seconds; returns whether it is."""
+        return self._over.wait(seconds)
 
     def run(self) -> None:
         """Move the load. On the courier's thread."""

@@ -149,6 +149,9 @@ class Drain:
             try:
                 parts = handle.channel.take_large(sequence)
             except (MemoryError, EOFError) as error:
+                if isinstance(error, EOFError):
+                    # What else it sends would be taken for what it is not.
+                    handle.kill()
                 handle.failed += 1
                 self._accounts.failed(task, error, handle)
                 return

@@ -138,10 +138,17 @@ class Batches:
     # -- the socket and the bells
 
     def send(self, parts: list[Buffer]) -> None:
-        """Write a whole frame."""
+        """Write a whole frame, or end the process: what comes after half a frame would be taken for its other half."""
         load = Load(parts)
-        while load.left:
-            load.moved(os.writev(self.fd, load.next()))
+        try:
+            while load.left:
+                load.moved(os.writev(self.fd, load.next()))
+        except ConnectionError:
+            # The owner is gone, or has done with us.
+            raise
+        except BaseException:  # user code: a signal handler of a job's, with its alarm still set
+            traceback.print_exc()
+            os._exit(1)
 
     def wake(self) -> None:
         """Wake whoever waits for results."""
@@ -282,7 +289,7 @@ class Batches:
             if type(function) is _Unread:
                 function = self._read(number)
             arrivals = cloud.arrivals
-            sent, args, kwds = _unpickle(pickled)
+            sent, args, kwds = wire.loads_arrival(pickled) if isinstance(pickled, Arrival) else wire.loads(pickled)
             if cloud.arrivals != arrivals:
                 self._by_value = sequence
         except BaseException as error:  # user code: __setstate__ and what a module runs when it is imported
@@ -375,14 +382,6 @@ class Batches:
         # The owner reads the socket whenever something comes; it must be awake for that.
         self.send(wire.frame_of_parts(wire.LARGE, (sequence,), pieces, buffers))
         self._ring.kind[sequence & MASK] = kind | wire.LARGE_BIT
-
-
-def _unpickle(pickled: memoryview | Arrival) -> Any:
-    """The call of a task; a large one's parts are let go, so that they live as long as what was made of them."""
-    if isinstance(pickled, Arrival):
-        parts = pickled.take()
-        return wire.loads(parts[0], parts[1:])
-    return wire.loads(pickled)
 
 
 class _Unread:

@@ -43,7 +43,7 @@ from multiprocessing.reduction import ForkingPickler
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from poolmgr.engine.parts import Buffer
+from poolmgr.engine.parts import Arrival, Buffer
 
 TASKS, ITEMS, LEAVE, TASK = 1, 2, 3, 4
 READY, UNREADY, LARGE = 16, 17, 18
@@ -155,6 +155,16 @@ def dumps_apart(value: Any) -> Pickled:
 def loads(pickled: Buffer, buffers: Sequence[Buffer] = ()) -> Any:
     """The value of a pickle and the buffers that were left out of it. Runs whatever code the pickle names."""
     return pickle.loads(pickled, buffers=buffers)
+
+
+def loads_arrival(arrival: Arrival) -> Any:
+    """The value of a pickle that has come in parts; they are let go, to live as long as what was made of them.
+
+    Raises:
+        MemoryError: There was no room for them.
+    """
+    pickled, *buffers = arrival.take()
+    return loads(pickled, buffers)
 
 
 def by_reference(func: Any) -> bool:

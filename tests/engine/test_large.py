@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+from multiprocessing.pool import MaybeEncodingError  # type: ignore[attr-defined]
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 import poolmgr
-from poolmgr.engine import parts, returns, wire
+from poolmgr.engine import channel, parts, returns, wire
 from poolmgr.engine.channel import CARRIED
 from poolmgr.engine.courier import Couriers
 from poolmgr.errors import JobCancelled, PoolTerminated, WorkerDied
@@ -306,6 +308,28 @@ def test_result_of_a_worker_that_died_after_its_commit_is_delivered(make_pool: M
     pool = make_pool(1, initializer=stop_points.install, initargs=(stop,))
     assert pool.apply_async(large.block, (20 * MB, 7)).get(LONG).check == block(20 * MB, 7).check
     assert left_tokens(stop) == 0
+
+
+def test_alarm_of_a_job_that_rings_while_its_result_goes_out(make_pool: MakePool) -> None:
+    """An exception in the middle of a result costs that job at most: none is given a piece of another's data."""
+    pool = make_pool(1)
+    with contextlib.suppress(WorkerDied, TimeoutError, MaybeEncodingError):
+        pool.apply_async(large.give_and_be_interrupted, (200 * MB,)).get(LONG)
+    for i in range(4):
+        assert pool.apply_async(large.block, (3 * MB, i)).get(LONG).check == block(3 * MB, i).check
+
+
+@pytest.mark.usefixtures("couriers")
+@pytest.mark.parametrize("size", [100_000, 3 * MB])
+def test_job_that_writes_to_its_workers_socket_harms_itself_alone(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A job that spoils what its worker sends loses its result, and its worker is replaced; nobody waits for ever."""
+    monkeypatch.setattr(channel, "LATE", 0.1)
+    pool = make_pool(2)
+    with pytest.raises(EOFError, match="not sent whole"):
+        pool.apply_async(large.meddle, (size,)).get(LONG)
+    check_works(pool)
 
 
 def test_job_is_cancelled_while_its_argument_comes_in(make_pool: MakePool, tmp_path: Path) -> None:

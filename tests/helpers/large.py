@@ -5,12 +5,14 @@ from __future__ import annotations
 import array
 import os
 import resource
+import signal
 import time
 import zlib
 from pathlib import Path
 from pickle import PickleBuffer
 from typing import Any
 
+from poolmgr.engine import wire
 from tests.helpers.jobs import append
 
 MB = 1 << 20
@@ -89,6 +91,25 @@ def keep(one: Block, other: Block) -> None:
 
 def kept_checks() -> list[int]:
     return [one.check for one in kept]
+
+
+def _ring(*_: object) -> None:
+    raise TimeoutError("the job's alarm has rung")
+
+
+def give_and_be_interrupted(size: int) -> Block:
+    """Give a block, with an alarm that rings, and raises, while it is on its way."""
+    one = Block(bytearray(size))
+    signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    return one
+
+
+def meddle(size: int) -> Block:
+    """Tell the owner of a large result that never comes, then give another."""
+    handler: Any = signal.getsignal(signal.SIGINT)
+    os.write(handler.__self__.fd, wire.frame_of_parts(wire.LARGE, (123456,), (bytes(100 * MB),), ())[0])
+    return block(size)
 
 
 def look_then_fail(one: Block) -> None:
