@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 
 from poolmgr.model.log import LogLine
-from poolmgr.model.snapshot import Counts, History, JobSnapshot, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, Trends, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.status import Records, to_status
@@ -32,7 +32,7 @@ def picture() -> PoolSnapshot:
     ]
     done = [JobSnapshot(number, JobState.DONE, "pkg.fn", "('a',)", 1, 100, 1.0, 2.0, 3.0, "1") for number in range(300)]
     log = tuple(LogLine(seq, 1.0, "event", "job 7 failed: pkg.fn: KeyError: 'x'") for seq in range(500))
-    history = History((1.0,) * 120, (1.0,) * 120)
+    history = Trends((1.0,) * 120, (1.0,) * 120)
     return PoolSnapshot("bench", 1, PoolState.RUN, "fork", 64, 1.0, 1.0, Counts(), workers, (*bad, *done), log, history)
 
 

@@ -3,7 +3,8 @@
 Off until somebody asks for it, so that a pool that nobody watches pays nothing.  On, it costs a few microseconds for
 each batch that is booked, however many tasks were in it: durations are looked at one by one only where they are few.
 
-Thread: spans are added by whoever books, the dispatcher or a caller (``leader.py``); they are taken by the one reader.  No lock: a deque's ends are safe under the interpreter's.
+Thread: spans are added by whoever books, the dispatcher or a caller (``leader.py``); they are taken by the one reader.
+No lock: a deque's ends are safe under the interpreter's.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from poolmgr.model.requests import (
 from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.monitor.collector import Collector
+from tests.helpers import jobs
 from tests.helpers.wait import wait_until
 
 
@@ -316,3 +317,12 @@ def test_a_kill_with_grace_lets_the_job_clean_up(bench: Bench) -> None:
     wait_until(lambda: bench.control.snapshot().counts.running == 1)
     assert "SIGINT now, SIGTERM in 300 s" in bench.control.send(Kill(job_id, 600.0)).text
     wait_until(lambda: bench.control.snapshot().counts.killed == 1)
+
+
+def test_history_shows_what_ran(bench: Bench) -> None:
+    """What a worker did is in the history, with the function's name, and the figures are in the picture."""
+    for _ in range(5):
+        bench.control.submit_call(jobs.double, (4,)).get()
+    wait_until(lambda: bench.control.history().over(60).done == 5)
+    assert f"{jobs.__name__}.double" in bench.control.history().names
+    wait_until(lambda: [function.done for function in bench.control.snapshot().functions] == [5])

@@ -215,13 +215,13 @@ def test_good_load_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def at_work() -> list[PoolSnapshot]:
             latest = collector.latest()
-            return [latest] if latest.verdict is not None and "95% CPU each" in latest.verdict.text else []
+            if latest.verdict is None or latest.times is None or latest.times.work < 60:
+                return []
+            return [latest] if "95% CPU each" in latest.verdict.text else []
 
         (latest,) = wait_until(at_work, PATIENCE)
         assert latest.verdict is not None
         assert (latest.verdict.rule, latest.verdict.advice) == (Rule.HEALTHY, "")
-        assert latest.times is not None
-        assert latest.times.work > 50
         (function,) = latest.functions
         assert function.name.endswith("sleep")
         wait_until(lambda: sum(bucket.done for bucket in collector.history().sums()) > 20)
