@@ -291,7 +291,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
                 (fit(self.title_of(column), size, right=column.right), "header") for column, size in self._widths
             )
             return self._strip(((" " * GUTTER, "header"), *titles), "header")
-        made = self._made.pop(y) if y in self._made else self._line_at(y)
+        made = self._made.pop(y) if y in self._made else self._line_at(y, self.scroll_offset.y)
         self._painted[y] = made
         return self._strip(*made)
 
@@ -311,7 +311,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         width = self.scrollable_content_region.width
         if width != self._widths_for:
             return  # the coming resize paints everything
-        lines = {y: self._line_at(y) for y in self._painted}
+        top = self.scroll_offset.y
+        lines = {y: self._line_at(y, top) for y in self._painted}
         self._made = {y: line for y, line in lines.items() if line != self._painted[y]}
         if self._made:
             self.refresh(*regions(self._made, width))
@@ -320,8 +321,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._painted.clear()
         self._made.clear()
 
-    def _line_at(self, y: int) -> tuple[Line, str]:
-        place = self.scroll_offset.y + y - 1
+    def _line_at(self, y: int, top: int) -> tuple[Line, str]:
+        place = top + y - 1
         if place >= len(self.rows):
             return (), ""
         row = self.rows[place]
