@@ -19,6 +19,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.timer import Timer
 
+from poolmgr.model.buckets import History
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
@@ -31,17 +32,13 @@ from poolmgr.tui.messages import News, OnReply, Replied
 from poolmgr.tui.news import WorkEnd, headline, notification
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.alerts import AlertsScreen
-from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.export import open_export
 from poolmgr.tui.screens.help import HelpScreen
-from poolmgr.tui.screens.jobs import JobsView
-from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
 from poolmgr.tui.screens.settings import SettingsScreen
 from poolmgr.tui.screens.submit import Draft
-from poolmgr.tui.screens.view import View
-from poolmgr.tui.screens.workers import WorkersView
 from poolmgr.tui.settings import PACES, Settings, Value
+from poolmgr.tui.view_stack import ViewStack
 
 #: What is done when the work has ended; returns what went wrong, in one sentence.
 OnDone = Callable[[PoolSnapshot], str]
@@ -52,16 +49,8 @@ NEWS_GAP = 0.1
 #: Seconds for which one sentence about the settings file is shown: they come when nobody expects them.
 PROBLEM_SECONDS = 15
 
-#: The views by their names in the table of keys.
-VIEWS: dict[str, type[View]] = {
-    "dashboard": Dashboard,
-    "workers": WorkersView,
-    "jobs": JobsView,
-    "log": LogScreen,
-}
 
-
-class PoolmgrApp(App[QuitChoice]):
+class PoolmgrApp(ViewStack):
     """The screens of one pool. ``run()`` returns what the operator wants done with it, or None."""
 
     TITLE = "poolmgr"
@@ -125,6 +114,9 @@ class PoolmgrApp(App[QuitChoice]):
         self._ticker: Timer | None = None
         #: The newest picture, which the screen does not show while it is frozen.
         self._latest: PoolSnapshot | None = None
+        #: What each worker did, as it is in the picture that is shown; None before the first.
+        self.history: History | None = None
+        self._latest_history: History | None = None
         #: Requests in the order they were made; the first is on its way.  The app's thread alone touches it.
         self._outbox: deque[tuple[Request, OnReply | None]] = deque()
 
@@ -166,6 +158,7 @@ class PoolmgrApp(App[QuitChoice]):
         self._pulled = time.monotonic()
         try:
             snapshot = self._control.snapshot()
+            self._latest_history = self._control.history()
         except Exception as error:
             self.trouble = f"{type(error).__name__}: {error}"
             return
@@ -175,6 +168,7 @@ class PoolmgrApp(App[QuitChoice]):
         if self._work_end.take(snapshot):
             self._tell_end(snapshot)
         if not self.frozen:
+            self.history = self._latest_history
             self.snapshot = snapshot
 
     def _tell_end(self, snapshot: PoolSnapshot) -> None:
@@ -209,6 +203,7 @@ class PoolmgrApp(App[QuitChoice]):
         """Freeze the screen, or show what has happened meanwhile."""
         self.frozen = not self.frozen
         if not self.frozen:
+            self.history = self._latest_history
             self.snapshot = self._latest
 
     def action_pace(self, step: int) -> None:
@@ -327,34 +322,6 @@ class PoolmgrApp(App[QuitChoice]):
         if problem:
             self.tell(problem, ok=False)
 
-    # --- views
-
-    def view(self, name: str) -> View:
-        """The view of this name: made once, and kept with its cursor and its filter."""
-        if not self.is_screen_installed(name):
-            self.install_screen(VIEWS[name](), name)
-        screen = self.get_screen(name)
-        assert isinstance(screen, View)
-        return screen
-
-    async def action_view(self, name: str) -> None:
-        """Show a view; details above the present one are closed."""
-        await self._show_view(name)
-
-    async def _show_view(self, name: str) -> View:
-        # The dashboard is always at the bottom; Textual cannot exchange the first screen of an app.
-        while len(self.screen_stack) > 1 and self.screen is not self.view(name):
-            await self.pop_screen()
-        view = self.view(name)
-        if self.screen is not view:
-            await self.push_screen(view)
-        return view
-
-    @work(group="views")
-    async def show_log_of(self, job_id: int) -> None:
-        """Show the log of one job alone."""
-        (await self._show_view("log")).filter_by(f"job:{job_id}")
-
     def action_alerts(self) -> None:
         """Show what the pool has warned of."""
         self.push_screen(AlertsScreen(self.alerts))
@@ -371,7 +338,7 @@ class PoolmgrApp(App[QuitChoice]):
 
     def action_export(self) -> None:
         """Ask what to save, and where."""
-        open_export(self)
+        open_export(self, self.history)
 
     async def action_quit(self) -> None:
         """Ask what becomes of the pool; with nothing to lose, leave at once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from poolmgr.model.log import LogLine
-from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import FunctionSnapshot, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, WorkerState
 from poolmgr.tui.filter import Field, Filter, Language, contains
 
@@ -175,6 +175,21 @@ LOG: Language[LogLine, None] = Language(
         "level": Field(lambda line, _: line.level, _choice("info", "warning", "error")),
     },
     lambda line: f"{'' if line.slot is None else f'w{line.slot + 1}'} {line.kind} {line.text}",
+)
+
+FUNCTIONS: Language[FunctionSnapshot, None] = Language(
+    {
+        "fn": Field(lambda row, _: row.name, contains),
+        "done": Field(lambda row, _: row.done, read_number, ordered=True),
+        "fail": Field(lambda row, _: row.failed, read_number, ordered=True),
+        "run": Field(lambda row, _: row.running, read_number, ordered=True),
+        "p50": Field(lambda row, _: row.p50, read_duration, ordered=True, exact=False),
+        "p95": Field(lambda row, _: row.p95, read_duration, ordered=True, exact=False),
+        "max": Field(lambda row, _: row.longest, read_duration, ordered=True, exact=False),
+        "rate": Field(lambda row, _: row.rate, read_number, ordered=True, exact=False),
+        "share": Field(lambda row, _: row.share, read_number, ordered=True, exact=False),
+    },
+    lambda row: row.name,
 )
 
 JobFilter = Filter[JobSnapshot, Moment]

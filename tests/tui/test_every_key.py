@@ -20,6 +20,7 @@ from poolmgr.tui.screens.columns import ColumnsScreen
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.export import ExportScreen
+from poolmgr.tui.screens.functions import FunctionsView
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.jobs import JobsView
@@ -28,6 +29,7 @@ from poolmgr.tui.screens.pick import PickScreen
 from poolmgr.tui.screens.quit import QuitScreen
 from poolmgr.tui.screens.settings import SettingsScreen
 from poolmgr.tui.screens.size import SizeScreen
+from poolmgr.tui.screens.stream import StreamScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.screens.workers import WorkersView
@@ -387,6 +389,8 @@ CASES: dict[str, Press] = {
     "view.dashboard": shows_view(Dashboard, "1"),
     "view.workers": shows_view(WorkersView, "2"),
     "view.jobs": shows_view(JobsView, "3"),
+    "view.stream": shows_view(StreamScreen, "4"),
+    "view.functions": shows_view(FunctionsView, "7"),
     "view.log": shows_view(LogScreen, "6"),
     "job.open": opens(JobDetail, "tab", "enter"),
     "look.filter": filters,

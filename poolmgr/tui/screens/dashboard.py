@@ -17,6 +17,8 @@ from poolmgr.tui.widgets.filter_line import FilterLine
 from poolmgr.tui.widgets.job_text import JobText, describe
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.stream import StreamView
+from poolmgr.tui.widgets.stream_source import stream_picture
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
 
@@ -30,6 +32,10 @@ class Dashboard(View):
         with Horizontal(id="panes"):
             with Vertical(id="lists"):
                 yield WorkersTable(id="workers", name="dashboard-workers")
+                stream = StreamView(id="stream-below")
+                # Tab goes from the workers to the jobs; the stream has a view of its own to move in.
+                stream.can_focus = False
+                yield stream
                 yield JobsTable(id="jobs", name="dashboard-jobs")
                 yield FilterLine("words, or state:FK, fn:name, elapsed>1s")
             with Vertical(id="beside"):
@@ -41,6 +47,9 @@ class Dashboard(View):
     def take(self, snapshot: PoolSnapshot) -> None:
         """Show a picture."""
         self.query_one(WorkersTable).take(snapshot)
+        stream, history = self.query_one(StreamView), self.cockpit.history
+        if history is not None and stream.display:
+            stream.take(stream_picture(history, snapshot.workers, stream.columns))
         self.query_one(JobsTable).take(snapshot)
         self.query_one(LogView).take(snapshot.log)
         self.query_one(Chart).take("Throughput, tasks/s, 2 min", snapshot.history.throughput)

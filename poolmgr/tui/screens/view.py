@@ -5,7 +5,7 @@ Runs in the app's thread.  A view draws the app's newest picture while it is on 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from poolmgr.tui.screens.base import Target
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.pool_acts import PoolScreen
 from poolmgr.tui.widgets.filter_line import FilterLine
+from poolmgr.tui.widgets.functions_table import FunctionsTable
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.key_bar import KeyBar
@@ -27,7 +28,7 @@ from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
-Filtered = JobsTable | WorkersTable | LogView
+Filtered = JobsTable | WorkersTable | FunctionsTable | LogView
 
 _LIST_ACTS = ("sort", "invert", "group", "columns", "follow", "mark", "mark_like", "unmark")
 
@@ -139,6 +140,11 @@ class View(PoolScreen):
         self.cockpit.remember(section, "columns", layout.columns)
         self._marked()
 
+    @property
+    def pane_list(self) -> ListTable[Any] | None:
+        """The list that keys of lists mean: the one in focus, or the one that was."""
+        return self.focused if isinstance(self.focused, ListTable) else self.list
+
     # --- the job under the cursor
 
     def target(self) -> Target | None:
@@ -182,14 +188,15 @@ class View(PoolScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now."""
         if action == "open":
-            table = self.list
+            table = self.pane_list
             on_group = table is not None and table.cursor_entry is not None and table.cursor_row is None
-            return on_group or self.target() is not None or None
+            openable = table.cursor_row is not None if isinstance(table, FunctionsTable) else self.target() is not None
+            return on_group or openable or None
         if action == "filter":
             filtered = self.filtered()
             return (filtered is not None and filtered.display) or None
-        if action in _LIST_ACTS and self.list is not None:
-            return self.list.able(action) or None
+        if action in _LIST_ACTS and self.pane_list is not None:
+            return self.pane_list.able(action) or None
         return super().check_action(action, parameters)
 
     # --- looking

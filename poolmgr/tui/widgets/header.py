@@ -1,12 +1,12 @@
-"""The pool in three lines: what it is, how far it is, and how it fares."""
+"""The pool in a few lines: what it is, how far it is, how it fares, and why."""
 
 from __future__ import annotations
 
 from textual.content import Content
 from textual.widget import Widget
 
-from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.tui.format import bar, clock, count, harmless, rate, spark
+from poolmgr.model.snapshot import PoolSnapshot, Rule, Verdict
+from poolmgr.tui.format import bar, clock, count, fit, harmless, rate, spark
 from poolmgr.tui.marks import POOL_STYLES
 
 Piece = tuple[str, str]
@@ -18,7 +18,10 @@ ROOMY = 120
 class PoolHeader(Widget):
     """Draws a snapshot's head figures. Pieces that do not fit are left out, the least important first."""
 
-    DEFAULT_CSS = "PoolHeader { height: 3; }"
+    DEFAULT_CSS = """
+    PoolHeader { height: 3; }
+    PoolHeader.-why { height: 4; }
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -39,16 +42,20 @@ class PoolHeader(Widget):
             trouble: Why there is no newer one.
         """
         self._snapshot, self._hertz, self._words, self._trouble = snapshot, hertz, words, harmless(trouble)
+        # One line more, once there is a verdict.
+        self.set_class(snapshot is not None and snapshot.verdict is not None, "-why")
         self.refresh()
 
     def render(self) -> Content:
-        """The three lines."""
+        """The lines."""
         width = self.size.width
         snapshot = self._snapshot
         if snapshot is None:
             text = self._trouble or "waiting for the first picture of the pool"
             return Content.assemble((" poolmgr  ", "bold"), (text, "$text-error" if self._trouble else "$text-muted"))
         lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
+        if snapshot.verdict is not None:
+            lines.append(verdict_line(snapshot.verdict, width))
         return Content("\n").join(lines)
 
     def _first(self, snapshot: PoolSnapshot, width: int) -> Content:
@@ -137,6 +144,15 @@ def figures_line(snapshot: PoolSnapshot, width: int) -> Content:
         if snapshot.history.cpu:
             pieces.append((f"  cpu {snapshot.history.cpu[-1]:.0f}%", ""))
     return Content.assemble(*_fitting(pieces, width))
+
+
+def verdict_line(verdict: Verdict, width: int) -> Content:
+    """Why the pool is as fast as it is, and the one thing to do about it, as far as there is room."""
+    style = "$text-success" if verdict.rule is Rule.HEALTHY else "$text-warning"
+    pieces = [(" WHY  ", "$text-muted"), (f"{verdict.rule}  ", f"bold {style}")]
+    room = width - sum(len(text) for text, _ in pieces)
+    words = harmless(f"{verdict.text}  {verdict.advice}".rstrip())
+    return Content.assemble(*pieces, fit(words, max(0, room)).rstrip())
 
 
 def _bad(number: int, word: str, style: str) -> Piece:
