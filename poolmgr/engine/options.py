@@ -40,6 +40,11 @@ class Options(NamedTuple):
         """The first of the time limits that a task can reach (s), None if it has none."""
         return self.timeout if self.soft_timeout is None else self.soft_timeout
 
+    @property
+    def each(self) -> bool:
+        """Whether the items of a map or stream must be tasks of their own, since these options are of each item."""
+        return self.shortest is not None or self.retries > 0
+
 
 #: Those of a job that was submitted without any.
 NO_OPTIONS = Options()

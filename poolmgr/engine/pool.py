@@ -20,7 +20,7 @@ from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.ends import Spec
-from poolmgr.engine.intake import EAGER, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
+from poolmgr.engine.intake import EAGER, FEW, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
 from poolmgr.engine.options import NO_OPTIONS, JobOptions, Options, checked
 from poolmgr.engine.steering import SteeredPool
@@ -178,7 +178,7 @@ class Pool(SteeredPool):
     ) -> MapJob:
         """Call ``func`` with each item. The job's result is the list of the results, in the order of the items.
 
-        Options as in :meth:`apply_async`.
+        Options as in :meth:`apply_async`. Time limits and retries are of each item: no two of them share a task then.
         """
         return self._map_async(func, iterable, mapstar, chunksize, callback, error_callback, **options)
 
@@ -219,8 +219,9 @@ class Pool(SteeredPool):
             func: Called with each item.
             iterable: Read by a thread of the pool, never more than ``buffersize`` tasks ahead of what the caller has
                 taken out (a pool that is being closed reads all).
-            chunksize: Items in a task.
-            buffersize: Tasks read ahead; 1024 if None (16384 of a list and the like, which costs nothing to read).
+            chunksize: Items in a task; up to 32, and with time limits or retries, items are tasks of their own all the
+                same.
+            buffersize: Tasks read ahead, of ``chunksize`` items each; 1024 if None (16384 of a list and the like, which costs nothing to read).
             options: As in :meth:`apply_async`.
 
         Returns:
@@ -261,10 +262,11 @@ class Pool(SteeredPool):
             raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
         if buffersize is None:
             buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
-        called = self._checked(options)
-        job = kind(self, func, buffersize)
-        job.take_over(*called)
-        if chunksize == 1:
+        name, chosen = self._checked(options)
+        one_by_one = chunksize <= FEW or chosen.each
+        job = kind(self, func, buffersize * chunksize if one_by_one else buffersize)
+        job.take_over(name, chosen)
+        if one_by_one:
             Feeder(self._dispatcher, job, func, iterable).start()
             return job
         Feeder(self._dispatcher, job, mapstar, LazyChunks(func, iterable, chunksize)).start()
@@ -281,15 +283,16 @@ class Pool(SteeredPool):
         **options: Unpack[JobOptions],
     ) -> MapJob:
         self._check_running()
-        called = self._checked(options)
+        name, chosen = self._checked(options)
         items: Any = iterable if hasattr(iterable, "__len__") else list(iterable)
         length = len(items)
         if chunksize is None:
             chunksize, extra = divmod(length, max(1, self._dispatcher.scheduler.size) * 4)
             chunksize += bool(extra)
-        chunksize = chunksize if length else 0
-        job = MapJob(self, func, chunksize, length, callback, error_callback)
-        job.take_over(*called)
+        if chosen.each:
+            chunksize = 1
+        job = MapJob(self, func, chunksize if length else 0, length, callback, error_callback)
+        job.take_over(name, chosen)
         if not job.tasks:
             return job
         if type(items) not in EAGER:

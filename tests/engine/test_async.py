@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import poolmgr
+from poolmgr.engine.intake import FEW
 from poolmgr.errors import PoolTerminated
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG
@@ -36,7 +37,7 @@ async def taken(stream: Any) -> list[Any]:
 async def test_streams_can_be_iterated(pool: poolmgr.Pool) -> None:
     """imap gives results in order, imap_unordered all of them, one by one and in chunks, an empty one none."""
     wanted = [2 * i for i in range(1000)]
-    for chunksize in (1, 7):
+    for chunksize in (1, 7, 70):
         assert await taken(pool.imap(jobs.double, range(1000), chunksize)) == wanted
         assert sorted(await taken(pool.imap_unordered(jobs.double, range(1000), chunksize))) == wanted
         assert await taken(pool.imap(jobs.double, [], chunksize)) == []
@@ -127,13 +128,14 @@ async def test_terminated_pool_ends_an_iteration(pool: poolmgr.Pool, tmp_path: P
 
 
 def test_chunked_stream_is_an_iterator_with_a_timeout(pool: poolmgr.Pool, tmp_path: Path) -> None:
-    """next(timeout) works with chunks too, and a chunk that fails does not end the stream."""
-    stream = pool.imap(jobs.reciprocal, [1, 2, 0, 4, 5], 2)
-    assert [stream.next(LONG), next(stream)] == [1, 0.5]
+    """next(timeout) works with large chunks too, and a chunk that fails does not end the stream."""
+    size = FEW + 1
+    stream = pool.imap(jobs.reciprocal, [*[2] * size, 0, *[4] * FEW, 5], size)
+    assert [stream.next(LONG), *[next(stream) for _ in range(FEW)]] == [0.5] * size
     with pytest.raises(ZeroDivisionError):
         stream.next(LONG)
     assert list(stream) == [0.2]
-    late = pool.imap(jobs.mark_and_wait, [str(tmp_path)] * 2, 2)
+    late = pool.imap(jobs.mark_and_wait, [str(tmp_path)] * 2, size)
     with pytest.raises(multiprocessing.TimeoutError):
         late.next(0.01)
     go(tmp_path)
@@ -181,5 +183,5 @@ async def test_async_with_terminates_after_an_error(make_pool: MakePool, tmp_pat
 
 async def test_stream_is_an_async_iterator(pool: poolmgr.Pool) -> None:
     """isinstance knows both kinds of stream for what they are."""
-    for chunksize in (1, 2):
+    for chunksize in (1, 2, 70):
         assert isinstance(pool.imap(jobs.double, [1], chunksize), AsyncIterator)

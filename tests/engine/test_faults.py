@@ -99,6 +99,16 @@ def test_map_whose_worker_dies_ends_with_the_error(pool: poolmgr.Pool) -> None:
     assert works(pool)
 
 
+def test_item_of_a_chunk_that_kills_its_worker_fails_alone(pool: poolmgr.Pool) -> None:
+    """Of an imap with a chunksize every item but the deadly one has its result, in its place."""
+    stream = pool.imap(jobs.leave_at_zero, [3, 2, 1, 0, 5, 6], 3)
+    assert [next(stream) for _ in range(3)] == [3, 2, 1]
+    with pytest.raises(WorkerDied):
+        next(stream)
+    assert list(stream) == [5, 6]
+    assert works(pool)
+
+
 @pytest.mark.parametrize("how", [jobs.system_exit, jobs.interrupt])
 def test_job_that_wants_to_end_the_program_ends_itself(pool: poolmgr.Pool, how: Any) -> None:
     """SystemExit and KeyboardInterrupt in a job fail the job, and are not raised as such in the caller."""

@@ -7,6 +7,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing.pool import MapResult
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,27 @@ def test_many_short_jobs_with_limits_all_end_well(pool: poolmgr.Pool) -> None:
     stream = pool.imap(jobs.sleep, [0.001] * 1000, timeout=SHORT)
     assert sum(stream) == pytest.approx(1.0)
     assert time.monotonic() - begin > SHORT
+
+
+@pytest.mark.parametrize("chunksize", [1, 4, 100])
+def test_items_of_a_chunk_have_a_limit_each(pool: poolmgr.Pool, chunksize: int) -> None:
+    """Whatever the chunksize, an item that is too slow fails alone, and the others have their results in their places."""
+    naps = [0.01, 0.02, FAR, 0.03, 0.04]
+    stream = pool.imap(jobs.sleep, naps, chunksize, timeout=SHORT)
+    assert [next(stream), next(stream)] == naps[:2]
+    with pytest.raises(JobTimedOut):
+        next(stream)
+    assert list(stream) == naps[3:]
+
+
+def test_items_of_a_map_that_kept_their_limit_keep_their_results(pool: poolmgr.Pool, tmp_path: Path) -> None:
+    """After a map failed by one slow item, a retry runs that item again and no other, whatever the chunksize."""
+    flaky = [f"{tmp_path}/{i}:{2 if i == 3 else 1}" for i in range(8)]
+    job = pool.map_async(jobs.hang_item_until, flaky, 8, timeout=1.0)
+    with pytest.raises(JobTimedOut):
+        job.get(LONG)
+    wait_until(lambda: job.state is JobState.FAILED)
+    again = pool.retry(job.id)
+    assert isinstance(again, MapResult)
+    assert again.get(LONG) == [2 if i == 3 else 1 for i in range(8)]
+    assert [len((tmp_path / str(i)).read_text().splitlines()) for i in range(8)] == [1, 1, 1, 2, 1, 1, 1, 1]

@@ -98,6 +98,17 @@ def test_items_are_tried_again_one_by_one(pool: poolmgr.Pool, tmp_path: Path) ->
     assert counts == {2: 14, 1: 26}
 
 
+@pytest.mark.parametrize("chunksize", [5, 100])
+def test_items_of_a_chunk_are_tried_again_one_by_one(pool: poolmgr.Pool, tmp_path: Path, chunksize: int) -> None:
+    """Items in chunks that kill their worker or raise run again by themselves; the others run once."""
+    flaky = [f"{tmp_path}/{i}:{2 if i % 7 == 0 else 1}" for i in range(20)]
+    assert pool.map(jobs.die_item_until, flaky, chunksize, retries=1) == [2 if i % 7 == 0 else 1 for i in range(20)]
+    again = [f"{tmp_path}/again{i}:{2 if i % 7 == 0 else 1}" for i in range(20)]
+    assert sum(pool.imap_unordered(jobs.fail_item_until, again, chunksize, retries=1)) == 23
+    counts = Counter(len(lines(path)) for path in tmp_path.iterdir())
+    assert counts == {2: 6, 1: 34}
+
+
 def test_what_cannot_be_pickled_is_not_tried_again(pool: poolmgr.Pool) -> None:
     """A call or a result that cannot travel fails at once: it would not go better."""
     for func, args in ((jobs.unpicklable_result, ()), (jobs.echo, (jobs.ExplodesWhenUnpickled(),))):

@@ -62,6 +62,12 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def leave_at_zero(x: int) -> int:
+    if not x:
+        os._exit(7)
+    return x
+
+
 def kill_self(number: int) -> None:
     # A forked worker has pytest's handler, which would write its stack into the report of a run that is green.
     faulthandler.disable()
@@ -165,6 +171,16 @@ def fail_item_until(item: str) -> int:
     """As ``fail_until``, with one argument: ``PATH:ATTEMPT``."""
     path, _, attempt = item.rpartition(":")
     return fail_until(path, int(attempt))
+
+
+def die_item_until(item: str) -> int:
+    path, _, attempt = item.rpartition(":")
+    return fail_until(path, int(attempt), "die")
+
+
+def hang_item_until(item: str) -> int:
+    path, _, attempt = item.rpartition(":")
+    return fail_until(path, int(attempt), "hang")
 
 
 def mark_wait_and_fail_once(folder: str, path: str) -> int:
