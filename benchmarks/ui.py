@@ -82,8 +82,12 @@ class Moving:
     """A control of a real pool whose every picture has something new in each row."""
 
     def __init__(self, pool: Any) -> None:
+        from poolmgr.model.recording import Recording
+
         self._pool = pool
         self._number = 0
+        self._recording = Recording(0, time.time())
+        self._function = self._recording.function("time.sleep")
 
     def snapshot(self) -> Any:
         """The pool as it is, with gauges as a sampler would read them."""
@@ -104,6 +108,14 @@ class Moving:
         changed = {"workers": tuple(workers), "history": history, "rate": float(number)}
         # A second later in each: the jobs that run have run longer.
         return dataclasses.replace(picture, time=picture.time + number, **changed)
+
+    def history(self) -> Any:
+        """A slice more for each worker, busy for another part of it each time."""
+        begin = self._number * 250_000_000
+        for slot in range(WORKERS):
+            part = (slot * 7 + self._number * 3) % 8 + 1
+            self._recording.slot(slot).run(begin, begin + part * 31_250_000, self._function, done=1)
+        return self._recording.picture(begin + 250_000_000)
 
     def send(self, request: Any) -> Any:
         """Nothing is asked."""

@@ -89,12 +89,13 @@ async def test_screen_is_saved_as_it_was(tmp_path: Path) -> None:
 
 
 async def test_stream_is_offered_with_a_history(tmp_path: Path) -> None:
-    """Where there is a history, the stream can be saved in both forms."""
-    app = PoolmgrApp(FakeControl())
+    """Where something was recorded, the stream can be saved in both forms."""
+    control = FakeControl(busy_snapshot())
+    control.past = busy_history()
+    app = PoolmgrApp(control)
     async with app.run_test(size=(120, 36)) as pilot:
-        snapshot = busy_snapshot()
         for place, start in ((2, "<svg"), (3, '{"traceEvents"')):
-            app.push_screen(ExportScreen(snapshot, snapshot.jobs, busy_history(), ""))
+            await pilot.press("w")
             await opened(pilot, app)
             app.screen.query_one(OptionList).highlighted = place
             await save_as(pilot, app, str(tmp_path / f"{place}"))

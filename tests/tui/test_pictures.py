@@ -32,7 +32,9 @@ class Gallery(Vertical):
 
 def cockpit(ascii: bool) -> App[Any]:
     """The whole app on a busy pool."""
-    return PoolmgrApp(FakeControl(busy_snapshot()), ascii=ascii)
+    control = FakeControl(busy_snapshot())
+    control.past = busy_history()
+    return PoolmgrApp(control, ascii=ascii)
 
 
 @each_look

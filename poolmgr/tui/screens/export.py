@@ -30,15 +30,21 @@ if TYPE_CHECKING:
 
 
 def open_export(app: PoolmgrApp, history: History | None = None) -> None:
-    """Ask what to export of the screen that is seen: its jobs are those that its filter keeps."""
+    """Ask what to export of the screen that is seen: its jobs are those that its filter keeps.
+
+    Args:
+        app: The app.
+        history: The pool's; one in which nothing was recorded is left out.
+    """
     snapshot = app.snapshot
     if snapshot is None:
         app.tell("there is nothing to export yet", ok=False)
         return
     tables = app.screen.query(JobsTable)
     jobs = tables.first().kept if tables else snapshot.jobs
+    recorded = history if history is not None and history.tracks else None
     # Taken now: in a moment the dialog lies over the screen.
-    app.push_screen(ExportScreen(snapshot, jobs, history, app.export_screenshot()))
+    app.push_screen(ExportScreen(snapshot, jobs, recorded, app.export_screenshot()))
 
 
 class ExportScreen(ModalScreen[None]):
