@@ -4,6 +4,7 @@
     from poolmgr import PoolExecutor    the same as a concurrent.futures.Executor
     poolmgr.watch(pool)                 the screen on a pool of one's own program
     poolmgr.Manager()                   a SyncManager that cannot outlive its owner
+    poolmgr.publish(pool)               lets a pool be seen and steered from any other terminal
     poolmgr.connect()                   the status dict of a running pool, from any process of the same user
 
 Names are loaded when they are first used: importing poolmgr (as every worker does) must not import textual, psutil,
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from poolmgr.version import __version__
 
 if TYPE_CHECKING:
     from poolmgr.cli.watch import watch
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
         JobStopped,
         JobTimedOut,
         PoolClosed,
+        PoolGone,
         PoolmgrError,
         PoolTerminated,
         RemoteError,
@@ -37,9 +41,8 @@ if TYPE_CHECKING:
         WorkerStartFailed,
     )
     from poolmgr.monitor.board import connect
+    from poolmgr.runners.publication import publish
     from poolmgr.runtime.manager import Manager
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Job": "poolmgr.engine.job",
@@ -52,6 +55,7 @@ _HOMES = {
     "Manager": "poolmgr.runtime.manager",
     "Pool": "poolmgr.engine.pool",
     "PoolClosed": "poolmgr.errors",
+    "PoolGone": "poolmgr.errors",
     "PoolExecutor": "poolmgr.engine.executor",
     "PoolTerminated": "poolmgr.errors",
     "PoolmgrError": "poolmgr.errors",
@@ -61,6 +65,7 @@ _HOMES = {
     "WorkerDied": "poolmgr.errors",
     "WorkerStartFailed": "poolmgr.errors",
     "connect": "poolmgr.monitor.board",
+    "publish": "poolmgr.runners.publication",
     "watch": "poolmgr.cli.watch",
 }
 
@@ -76,6 +81,7 @@ __all__ = [
     "Pool",
     "PoolClosed",
     "PoolExecutor",
+    "PoolGone",
     "PoolTerminated",
     "PoolmgrError",
     "RemoteError",
@@ -85,6 +91,7 @@ __all__ = [
     "WorkerStartFailed",
     "__version__",
     "connect",
+    "publish",
     "watch",
 ]
 

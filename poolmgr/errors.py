@@ -32,6 +32,10 @@ class UsageError(PoolmgrError):
     """What the user typed cannot be done; its text is the one sentence that says why."""
 
 
+class PoolGone(PoolmgrError):
+    """A pool of another program cannot be seen any more, or not at this moment; its text says why."""
+
+
 class PoolClosed(PoolmgrError, ValueError):
     """The pool takes no more jobs (the stock pool raises ValueError here)."""
 

@@ -15,6 +15,7 @@ from poolmgr.cli.options import (
     check_seconds,
     choose_look,
     config_option,
+    name_option,
     on_done_option,
     start_method_option,
     workers_option,
@@ -24,7 +25,7 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 
 
 @click.command(epilog="Example: poolmgr demo stdlib --workers 4 --for 10 --headless --json")
-@click.argument("name", default="stdlib")
+@click.argument("demo_name", metavar="[NAME]", default="stdlib")
 @click.option("--list", "listing", is_flag=True, help="List the demos and end.")
 @workers_option
 @click.option(
@@ -37,18 +38,20 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 )
 @click.option("--seed", metavar="N", type=int, default=0, help="Gives the order of the jobs.  [default: 0]")
 @start_method_option
+@name_option
 @click.option("--headless", "no_screen", is_flag=True, help="No screen: progress on stderr, a table on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
 @ascii_option
 @config_option
 @on_done_option
 def demo(
-    name: str,
+    demo_name: str,
     listing: bool,
     workers: int,
     seconds: float | None,
     seed: int,
     start_method: str,
+    name: str | None,
     no_screen: bool,
     as_json: bool,
     ascii: bool | None,
@@ -64,7 +67,7 @@ def demo(
         for each in list_demos():
             result(f"{each.name:<10}  {each.summary}")
         return 0
-    found = find_demo(name)
+    found = find_demo(demo_name)
     look = None
     if not (no_screen or as_json):
         from poolmgr.cli.screen import find_modules_here, require_terminal
@@ -72,15 +75,15 @@ def demo(
         require_terminal("use --headless")
         look = choose_look(ascii, config, on_done)
         find_modules_here()
-    return _run(found, workers, seconds, seed, start_method, look=look, as_json=as_json, on_done=on_done or "")
+    opening = (name or found.name, workers, start_method)
+    return _run(found, opening, seconds, seed, look=look, as_json=as_json, on_done=on_done or "")
 
 
 def _run(
     found: Demo,
-    workers: int,
+    opening: tuple[str, int, str],
     seconds: float | None,
     seed: int,
-    start_method: str,
     *,
     look: Look | None,
     as_json: bool,
@@ -92,7 +95,7 @@ def _run(
 
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
-        session = stack.enter_context(Session(found.name, workers, start_method))
+        session = stack.enter_context(Session(*opening))
         interrupts.check()
         feed = Feed(session.control, found, seed=seed, seconds=seconds)
         feed.start()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Characters of a pool's name: it has to fit into a header beside other things.
+LONGEST_NAME = 40
 #: Most workers that are opened without being asked twice: a slip of the finger must not bring the machine down.
 MOST_WORKERS = 1024
 
@@ -29,6 +31,16 @@ def workers_option(verb: F) -> F:
     """``--workers N``."""
     return click.option(
         "--workers", metavar="N", type=int, callback=_check_workers, help="Worker processes.  [default: one a core]"
+    )(verb)
+
+
+def name_option(verb: F) -> F:
+    """``--name NAME``."""
+    return click.option(
+        "--name",
+        metavar="NAME",
+        callback=_check_name,
+        help="What the pool is called, here and in other terminals.",
     )(verb)
 
 
@@ -122,6 +134,16 @@ def check_seconds(context: click.Context, parameter: click.Parameter, value: flo
     """A time above 0, or none."""
     if value is not None and not (0 < value < math.inf):
         raise UsageError(f"--for takes a number of seconds above 0, not {value:g}")
+    return value
+
+
+def _check_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if not value or not value.isprintable() or len(value) > LONGEST_NAME or value != value.strip():
+        raise UsageError(f"a pool cannot be called {value!r}: 1 to {LONGEST_NAME} characters that can be shown")
+    if value.isdecimal() or value.startswith("-"):
+        raise UsageError(f"a pool cannot be called {value!r}: that is read as a process id or an option")
     return value
 
 

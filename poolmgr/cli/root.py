@@ -12,17 +12,22 @@ import click
 from click.core import ParameterSource
 
 from poolmgr import __version__
+from poolmgr.cli.ctl import ctl
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
 from poolmgr.cli.options import (
     ascii_option,
     choose_look,
     config_option,
+    name_option,
     on_done_option,
     start_method_option,
     workers_option,
 )
 from poolmgr.cli.output import open_missing_streams, tell
+from poolmgr.cli.ps import ps
+from poolmgr.cli.top import top
+from poolmgr.cli.wait import wait
 from poolmgr.errors import PoolmgrError, UsageError
 
 #: Exit codes that no job decides.
@@ -39,6 +44,7 @@ INTERRUPTED = 130
 @click.version_option(__version__, message="poolmgr %(version)s")
 @workers_option
 @start_method_option
+@name_option
 @ascii_option
 @config_option
 @on_done_option
@@ -47,6 +53,7 @@ def poolmgr(
     context: click.Context,
     workers: int,
     start_method: str,
+    name: str | None,
     ascii: bool | None,
     config: Path | None,
     on_done: str | None,
@@ -62,13 +69,14 @@ def poolmgr(
         return 0
     from poolmgr.cli.screen import open_empty_pool
 
-    return open_empty_pool(workers, start_method, choose_look(ascii, config, on_done))
+    return open_empty_pool(name or "poolmgr", workers, start_method, choose_look(ascii, config, on_done))
 
 
-poolmgr.add_command(demo)
+for _verb in (demo, ps, top, ctl, wait):
+    poolmgr.add_command(_verb)
 
 #: Options of the group that its verbs have too.
-_SHARED = ("workers", "start_method", "ascii", "config", "on_done")
+_SHARED = ("workers", "start_method", "name", "ascii", "config", "on_done")
 
 
 def _was_typed(context: click.Context, name: str) -> bool:

@@ -51,7 +51,7 @@ def find_modules_here() -> None:
     sys.path.append(os.getcwd())
 
 
-def open_empty_pool(workers: int, start_method: str, look: Look) -> int:
+def open_empty_pool(name: str, workers: int, start_method: str, look: Look) -> int:
     """The app on an empty pool of its own, until the operator leaves it.
 
     Returns:
@@ -61,7 +61,7 @@ def open_empty_pool(workers: int, start_method: str, look: Look) -> int:
     find_modules_here()
     from poolmgr.runners.session import Session
 
-    with Interrupts() as interrupts, Session("poolmgr", workers, start_method) as session:
+    with Interrupts() as interrupts, Session(name, workers, start_method) as session:
         return run_screen(session, interrupts, look)
 
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
+from weakref import ref
 
 from poolmgr.engine.channel import Channel, pair
 from poolmgr.engine.cloud import Carried, Sender
-from poolmgr.engine.worker import Fd, Setup, main
+from poolmgr.engine.worker import Fd, Setup, bootstrap_forked, main
 from poolmgr.runtime.cells import Cells
 from poolmgr.runtime.inherit import disown, lend, own, own_socket
 from poolmgr.runtime.lifeline import guard
@@ -94,6 +96,9 @@ class Ends:
         process: BaseProcess = spec.make_process(spec.context, target=main, args=(self._setup,))
         process.name = process.name.replace("Process", "PoolWorker")
         process.daemon = True
+        if spec.forks:
+            # Nothing is pickled, so it may be set on this one.  By a weak reference: no cycle is to keep the process.
+            process._bootstrap = partial(bootstrap_forked, ref(process))  # type: ignore[attr-defined]
         return process
 
     def lend(self) -> None:

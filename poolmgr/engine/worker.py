@@ -14,6 +14,7 @@ import marshal
 import os
 import select
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.reduction import DupFd
@@ -61,6 +62,17 @@ class Setup(NamedTuple):
     wrap_exception: bool
     #: Where fds 1 and 2 go; None leaves them as they are.
     output: tuple[Fd, Fd] | None
+
+
+def bootstrap_forked(reference: Callable[[], Any], parent_sentinel: int | None = None) -> Any:
+    """What runs first in a forked worker, in place of the process's own, which this goes on with.
+
+    That closes stdin, and waits for ever if a thread of the owner was reading it: its lock came along, the thread did
+    not.  The worker would hang before it is on the lifeline, and outlive its owner.
+    """
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the life of the process
+    process = reference()
+    return type(process)._bootstrap(process, parent_sentinel=parent_sentinel)
 
 
 def main(setup: Setup) -> None:

@@ -83,6 +83,8 @@ def _since(ring: tuple[Bucket, ...], since: int, length: int) -> Iterable[Bucket
 def _unpack_track(packed: list[list[list[int]]], before: Track, since: int) -> Track:
     rings = []
     for old, new, length, kept in zip(before.rings, packed, _LENGTHS, KEPT, strict=False):
-        known = tuple(bucket for bucket in old if (bucket.number + 1) * length <= since)
-        rings.append((*known, *map(Bucket.from_plain, new))[-kept:])
+        known = len(old)
+        while known and (old[known - 1].number + 1) * length > since:
+            known -= 1
+        rings.append((*old[:known], *map(Bucket.from_plain, new))[-kept:])
     return Track(tuple(rings), tuple(map(Bucket.from_plain, packed[-1])))

@@ -205,6 +205,8 @@ class PoolSnapshot:
     monitor_percent: float = 0.0
     #: Process id of the board, None where there is none.
     board_pid: int | None = None
+    #: Viewers in other programs that follow the pool.
+    viewers: int = 0
     #: Jobs that there will be, those submitted included; None if nobody has said.
     expected: int | None = None
     #: When the last job will have been submitted, where time sets the end and not a number; None otherwise.

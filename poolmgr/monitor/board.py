@@ -1,6 +1,7 @@
 """The board: a Manager process with the status dict of a pool, for whoever wants to read it.
 
     collector --publish()--> mailbox of one frame --> "poolmgr-board" --update()--> board process <-- viewers
+    the pool's control <-- "poolmgr-requests" (clerk.py) <--take()--                      <-- requests --
 
 The owner's side. The process (server.py) is started by exec, not by fork or spawn: nothing of the owner's memory,
 descriptors or handlers gets into it, and a script without a main guard is not run again. If it dies, or answers no
@@ -25,14 +26,18 @@ from multiprocessing import spawn
 from typing import Any
 
 from poolmgr.errors import describe_exit
+from poolmgr.model.buckets import History
+from poolmgr.model.delta import pack
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.monitor.clerk import CarryOut, Clerk
+from poolmgr.monitor.line import LOST, Line
 from poolmgr.monitor.ports import LogTo
 from poolmgr.monitor.server import READY, Opening
 from poolmgr.monitor.status import Records, changed_keys, to_status
 from poolmgr.monitor.viewer import connect
-from poolmgr.monitor.writer import LOST, Writer
 from poolmgr.runtime import folder
 from poolmgr.runtime.lifeline import guard
+from poolmgr.version import __version__
 
 __all__ = ["Board", "connect"]
 
@@ -43,6 +48,12 @@ STALL = 10.0
 START = 20.0
 #: Seconds between two looks at a starting board whose pipe says nothing.
 SLICE = 0.5
+#: Seconds that closing takes at the most before the board is killed: for the last frame, and for viewers to fetch it.
+FLUSH = 2.0
+#: Seconds of those that viewers have.  They take milliseconds; one that is stopped must not hold the owner up.
+LINGER = 0.5
+#: Seconds between two pieces of the history while nobody follows.
+SELDOM = 5.0
 #: Seconds between the first two starts, and, doubling, the most between two later ones.
 BACKOFF = (0.5, 30.0)
 #: Seconds after which a board that stands is taken for sound, and the next restart for a first one.
@@ -68,9 +79,11 @@ class Board:
 
     def __init__(self, name: str, log: LogTo, *, version: str = "") -> None:
         self.name = name
-        self.entry = folder.open_entry(name, version=version or _own_version())
+        self.entry = folder.open_entry(name, version=version or __version__)
         #: CPU seconds that publishing has cost.  Written by the board's thread.
         self.seconds = 0.0
+        #: How many viewers followed at the last frame.  Written by the board's thread.
+        self.viewers = 0
         #: The time of the frame that viewers see.  Written by the board's thread.
         self.published: float | None = None
         with open(self.entry.key_path, "rb") as file:
@@ -78,13 +91,20 @@ class Board:
         self._log = log
         self._changed = threading.Condition()
         self._frame: PoolSnapshot | None = None
+        self._history: History | None = None
         self._closing = False
         #: Set while the thread waits for an answer: when the wait began.
         self._sending: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._clerk: Clerk | None = None
+        #: Where viewers find the process; empty while there is none.
+        self._served = ""
         # The thread's own from here on.
-        self._writer: Writer | None = None
+        self._line: Line | None = None
         self._sent: dict[str, Any] = {}
+        #: The history up to here is in the board, and was sent then.
+        self._until = 0
+        self._past_sent = 0.0
         self._records = Records()
         self._generation = 0  # Of processes: the first one is 1.
         self._started = 0.0
@@ -99,32 +119,49 @@ class Board:
         process = self._process
         return None if process is None else process.pid
 
-    def publish(self, snapshot: PoolSnapshot) -> None:
-        """Hand over the newest frame; never waits. Kills a board that no longer answers."""
+    def publish(self, snapshot: PoolSnapshot, history: History | None = None) -> None:
+        """Hand over the newest frame, and the history up to it; never waits. Kills a board that no longer answers."""
         with self._changed:
             self._frame = snapshot
+            self._history = history
             self._changed.notify()
             stalled = self._sending is not None and time.monotonic() - self._sending > STALL
             process = self._process
         if stalled and process is not None:
             process.kill()
 
+    def take_requests(self, carry_out: CarryOut) -> None:
+        """Have viewers' requests carried out, by a thread of their own, until the board is closed. Called once."""
+        clerk = Clerk(self._key, carry_out, self._log)
+        with self._changed:
+            self._clerk = clerk
+            if self._served:
+                clerk.follow(self._served)
+
     def close(self) -> None:
-        """End the board's process and thread, and remove the pool from the runtime folder. Viewers see an EOFError."""
+        """End the board's process and threads, and remove the pool from the runtime folder.
+
+        Viewers get the last frame first, for which this waits a moment. Then they see an EOFError.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify()
+        self._thread.join(FLUSH)
+        with self._changed:
             if self._process is not None:
                 self._process.kill()
         self._thread.join()
+        if self._clerk is not None:
+            self._clerk.close()
         folder.close_entry(self.entry)
 
     def _run(self) -> None:
         try:
             while (frame := self._next_frame()) is not None:
-                if not (self._start(frame) if self._writer is None else self._update(frame)):
+                if not (self._start(frame) if self._line is None else self._update(frame)):
                     self._keep(frame)
                 self.seconds = time.thread_time()
+            self._finish()
         except Exception as error:  # the thread's top: the pool must hear why its board is gone
             self._log_unless_closing(f"status board given up: {type(error).__name__}: {error}", "error")
         finally:
@@ -134,10 +171,23 @@ class Board:
         """The newest frame, once there is one and a board may take it; None if the board is being closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._frame is not None)
-            if self._writer is None:
+            if self._line is None:
                 self._changed.wait_for(lambda: self._closing, max(0.0, self._not_before - time.monotonic()))
+            if self._closing:
+                # A frame that waits is the last one, and sent as such.
+                return None
             frame, self._frame = self._frame, None
-            return None if self._closing else frame
+            return frame
+
+    def _finish(self) -> None:
+        """Viewers get the last frame, and hear that it is."""
+        with self._changed:
+            frame, self._frame = self._frame, None
+        if frame is not None and self._line is not None:
+            self._update(frame)
+        if self._line is not None:
+            with contextlib.suppress(*LOST):
+                self._line.call("end", LINGER)
 
     def _keep(self, frame: PoolSnapshot) -> None:
         """The frame is still to be published, unless a newer one has come."""
@@ -147,11 +197,12 @@ class Board:
 
     def _update(self, frame: PoolSnapshot) -> bool:
         """Send what changed; False if the board is lost."""
-        assert self._writer is not None
+        assert self._line is not None
         status = to_status(frame, self._records)
         self._sending = time.monotonic()
         try:
-            self._writer.update(changed_keys(self._sent, status))
+            self._send_history()
+            self.viewers = self._line.call("update", changed_keys(self._sent, status))
         except LOST:
             if time.monotonic() - self._started > SOUND:
                 self._delay = 0.0
@@ -163,6 +214,18 @@ class Board:
         self._note_sent(status)
         return True
 
+    def _send_history(self) -> None:
+        """Send what has come to it: with each frame if somebody follows, else now and then, so that no piece is long.
+
+        A board that has none yet gets all of it.
+        """
+        history, now = self._history, time.monotonic()
+        if history is None or (self.viewers == 0 and now - self._past_sent < SELDOM):
+            return
+        assert self._line is not None
+        self._line.call("add", pack(history, self._until))
+        self._until, self._past_sent = history.until, now
+
     def _start(self, frame: PoolSnapshot) -> bool:
         """Start the process with this frame in it; False, and the time of the next try is set, if it cannot start."""
         self._started = time.monotonic()
@@ -171,7 +234,7 @@ class Board:
         status = to_status(frame, self._records)
         try:
             address = self._launch(status)
-            self._writer = Writer(address, self._key)
+            self._line = Line(address, self._key, "owners_sheet")
             self._point_viewers_to(address)
         except LOST as error:
             self._drop()
@@ -240,12 +303,16 @@ class Board:
         link = f"{address}.link"
         os.symlink(os.path.basename(address), link)
         os.rename(link, self.entry.address)
+        with self._changed:
+            self._served = address
+            if self._clerk is not None:
+                self._clerk.follow(address)
 
     def _drop(self) -> int | None:
         """Let go of the process, alive or not, and return its exit code."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
         process = self._process
         if process is None:
             return None
@@ -258,14 +325,11 @@ class Board:
             os.unlink(self._address())
         with self._changed:
             self._process = None
+            self._served = ""
+            self.viewers = self._until = 0
+            self._past_sent = 0.0
         return code
 
     def _log_unless_closing(self, text: str, level: str) -> None:
         if not self._closing:
             self._log(text, level=level)
-
-
-def _own_version() -> str:
-    from poolmgr import __version__
-
-    return __version__

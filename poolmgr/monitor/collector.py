@@ -158,14 +158,14 @@ class Collector:
         now = time.monotonic()
         if self._board is not None and not (requested and now - self._published < self._interval):
             self._published = now
-            self._board.publish(self._latest)
+            self._board.publish(self._latest, self._record.history)
 
     def _take_frame(self) -> None:
         snapshot = self._pool.snapshot()
         latest = self._latest
         if latest.state is PoolState.ENDED and snapshot.state is PoolState.ENDED and snapshot.log == latest.log:
             # The picture of the end stands: its time, rates and histories are those of the end.
-            self._latest = dataclasses.replace(latest, board_pid=self._board_pid())
+            self._latest = dataclasses.replace(latest, board_pid=self._board_pid(), viewers=self._viewers())
             return
         now = time.monotonic()
         samples = self._sampler.sample([worker.pid for worker in snapshot.workers])
@@ -190,6 +190,7 @@ class Collector:
             monitor_percent=self._histories.monitor_percent,
             board_pid=self._board_pid(),
             machine=self._machine.sample(now),
+            viewers=self._viewers(),
         )
         self._latest = self._record.complete(full)
 
@@ -207,6 +208,9 @@ class Collector:
 
     def _board_pid(self) -> int | None:
         return None if self._board is None else self._board.pid
+
+    def _viewers(self) -> int:
+        return 0 if self._board is None else self._board.viewers
 
     def _cost(self) -> float:
         """CPU seconds of this thread and of the board's, so far."""

@@ -1,7 +1,16 @@
-"""The board's process: a Manager that holds the status dict behind one socket. Nothing here runs in the owner.
+"""The board's process: a Manager that holds the status dict and the requests behind one socket.
+
+Nothing here runs in the owner.
 
 It is started by exec (see board.py), reads all it needs from its standard input, and says ``ready`` on its output.
-Viewers get a read-only view of the dict; the owner alone gets the dict.
+
+    status          viewers    the status dict, read-only, for a DictProxy
+    view            viewers    what has changed in it, and in the history
+    counter         viewers    requests and their replies
+    owners_sheet    owner      writes the status and the history
+    owners_desk     owner      takes requests and answers them
+
+Whoever knows the key may ask for any of them: the kinds guard against mistakes, the key and the folder against others.
 
 Thread: the Manager's own, one for each connection.
 """
@@ -12,16 +21,22 @@ import contextlib
 import os
 import pickle
 import signal
+import socket
 import sys
 import types
 from dataclasses import dataclass
 from multiprocessing import process
-from multiprocessing.managers import DictProxy, SyncManager
+from multiprocessing.connection import Connection
+from multiprocessing.managers import DictProxy, Server, SyncManager
 from typing import Any
 
+from poolmgr.monitor.desk import Counter, Desk, OwnersDesk
+from poolmgr.monitor.line import HANDSHAKE, peer_uid, set_patience
+from poolmgr.monitor.past import Past
+from poolmgr.monitor.sheet import OwnersSheet, Sheet, View
 from poolmgr.runtime.lifeline import Lifeline
 
-#: What a viewer may call: all that reads.
+#: What a DictProxy may call: all that reads.
 _READS = ("__contains__", "__getitem__", "__iter__", "__len__", "copy", "get", "items", "keys", "values")
 #: The line that says that the socket takes connections.
 READY = b"ready\n"
@@ -40,23 +55,54 @@ class Opening:
 
 
 _status: dict[str, Any] = {}
-_view = types.MappingProxyType(_status)
-
-
-def _get_status() -> dict[str, Any]:
-    return _status
-
-
-def _get_view() -> types.MappingProxyType[str, Any]:
-    return _view
+_sheet = Sheet(_status)
+#: The Manager's objects by their kinds.  Filled when the board starts.
+_objects: dict[str, Any] = {}
+#: What may be called of each.
+_EXPOSED = {
+    "status": _READS,
+    "view": ("changes", "history"),
+    "counter": ("post", "wait", "fetched", "withdraw"),
+    "owners_sheet": ("update", "add", "end"),
+    "owners_desk": ("take", "answer"),
+}
 
 
 class BoardManager(SyncManager):
-    """The Manager of a board: ``status()`` for viewers, ``owners_status()`` for the one who writes."""
+    """The Manager of a board. Viewers ask it for ``status()``; the other kinds are for a Line."""
 
 
-BoardManager.register("status", callable=_get_view, proxytype=DictProxy, exposed=_READS)
-BoardManager.register("owners_status", callable=_get_status, proxytype=DictProxy)
+for _kind, _exposed in _EXPOSED.items():
+    BoardManager.register(
+        _kind,
+        callable=lambda kind=_kind: _objects[kind],
+        proxytype=DictProxy,
+        exposed=_exposed,
+        create_method=_kind == "status",
+    )
+
+
+class BoardServer(Server):
+    """A Manager's server that hears only its own user, and nobody for long who does not say who he is."""
+
+    #: A connection asks for an object and then calls it; nobody but the owner ends the process.
+    public = ["accept_connection", "create", "decref", "dummy", "incref"]  # noqa: RUF012 - as Server has it
+
+    def _handle_request(self, c: Connection[Any, Any]) -> None:
+        with socket.socket(fileno=os.dup(c.fileno())) as peer:
+            if peer_uid(peer) not in (None, os.getuid()):
+                return
+            set_patience(peer, HANDSHAKE)
+        super()._handle_request(c)  # type: ignore[misc]
+
+    def serve_client(self, conn: Connection[Any, Any]) -> None:
+        """Answer the calls of one connection, for as long as it lasts."""
+        with socket.socket(fileno=os.dup(conn.fileno())) as peer:
+            set_patience(peer, None)
+        try:
+            super().serve_client(conn)
+        finally:
+            _sheet.leave()
 
 
 def main() -> None:
@@ -64,15 +110,23 @@ def main() -> None:
     opening: Opening = pickle.load(sys.stdin.buffer)
     Lifeline(opening.lifeline, -1, opening.owner).protect()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _status.update(opening.status)
+    _sheet.update(opening.status)
+    desk, past = Desk(), Past()
+    _objects.update(
+        status=types.MappingProxyType(_status),
+        view=View(_sheet, past),
+        counter=Counter(desk),
+        owners_sheet=OwnersSheet(_sheet, desk, past),
+        owners_desk=OwnersDesk(desk),
+    )
     with contextlib.suppress(FileNotFoundError):
         os.unlink(opening.address)
     # bind() makes the socket with the rights that the mask leaves.
     os.umask(0o077)
     process.current_process().authkey = opening.key
-    server = BoardManager(address=opening.address, authkey=opening.key).get_server()
-    # The Manager drops an object with its last proxy; these two live as long as it does.
-    for kind in ("status", "owners_status"):
+    server = BoardServer(BoardManager._registry, opening.address, opening.key, "pickle")  # type: ignore[attr-defined]
+    # The Manager drops an object with its last proxy; these live as long as it does.
+    for kind in _EXPOSED:
         server.create(None, kind)  # type: ignore[arg-type]
     os.write(1, READY)
     _close_streams()

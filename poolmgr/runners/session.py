@@ -1,8 +1,8 @@
 """A pool with all that belongs to it, opened and closed in the right order: the same under the screen and without.
 
 Opening: resource tracker and fork server first, so that they are started from a process without threads and with
-its own stderr; then the pool, the board, the collector, the control.  Closing: the pool, so that the collector's
-last frame shows how it ended, then the control, the collector, the board.
+its own stderr; then the pool and its publication: the board, the collector, the control.  Closing: the pool, so that
+the collector's last frame shows how it ended, then the control, the collector, the board.
 
 Thread: the caller's.  Closing waits for the threads and processes of all of them.
 """
@@ -22,8 +22,7 @@ from poolmgr.errors import UsageError
 from poolmgr.model.requests import Resume
 from poolmgr.model.snapshot import Counts, PoolSnapshot
 from poolmgr.model.states import PoolState
-from poolmgr.monitor.board import Board
-from poolmgr.monitor.collector import Collector
+from poolmgr.runners.publication import Publication
 from poolmgr.runtime.forkserver import preload
 
 
@@ -46,8 +45,6 @@ class Session:
         self._stack = ExitStack()
         self.pool: Pool
         self.control: LocalControl
-        self.collector: Collector
-        self.board: Board
 
     def __enter__(self) -> Self:
         try:
@@ -66,23 +63,15 @@ class Session:
             context = multiprocessing.get_context(self._start_method)
             self.pool = Pool(self._workers, context=context, name=self._name, capture_output=True)
             stack.callback(self._end_pool)
-            self.board = Board(self._name, self.pool.log)
-            stack.callback(self.board.close)
-            self.collector = Collector(self.pool, board=self.board)
-            self.control = LocalControl(self.pool, self.collector)
-            self.collector.start()
+            self.control = stack.enter_context(Publication(self.pool)).control
+            # Ended before it is published no more, so that viewers see how it ended.
+            stack.callback(self._end_pool)
             self._stack = stack.pop_all()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The pool is ended twice: here, so that the last frame shows it, and by the stack if this fails.
-        try:
-            self._end_pool()
-            self.control.close()
-            self.collector.stop()
-        finally:
-            self._stack.close()
+        self._stack.close()
 
     def _end_pool(self) -> None:
         self.pool.terminate()

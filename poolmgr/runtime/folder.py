@@ -176,6 +176,13 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda entry: entry.started)
 
 
+def is_listed(entry: Entry) -> bool:
+    """Whether the owner of this entry lives and has not closed it; what a dead one left is removed."""
+    with _lock:
+        own = entry.path in _own
+    return own or _read_entry(entry.path) is not None
+
+
 def _read_entry(path: str) -> Entry | None:
     """The entry of another process, or None if it is none, or its owner is gone (then it is removed)."""
     try:

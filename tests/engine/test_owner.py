@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.programs import line, program
 from tests.helpers.wait import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,3 +83,24 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_worker_starts_while_the_owner_reads_its_input(method: str) -> None:
+    """A worker that is started while a thread of the owner waits for input starts, and runs jobs."""
+    source = """
+        import sys, threading, poolmgr
+        if __name__ == "__main__":
+            threading.Thread(target=sys.stdin.readline, daemon=True).start()
+            pool = poolmgr.Pool(1, context=__import__("multiprocessing").get_context(sys.argv[1]))
+            pool.resize(2)
+            print(pool.map(abs, range(-3, 0), chunksize=1), flush=True)
+            while sum(each.state == "idle" for each in pool.snapshot().workers) < 2:
+                pass
+            print("two", flush=True)
+            pool.terminate()
+            pool.join()
+            import os
+            os._exit(0)
+    """
+    with program(source, method) as owner:
+        assert [line(owner), line(owner)] == ["[3, 2, 1]", "two"]

@@ -57,6 +57,7 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         eta=9.5,
         monitor_percent=0.7,
         board_pid=4242,
+        viewers=2,
         expected=80,
         until=1200.0,
         functions=(

@@ -1,0 +1,108 @@
+"""Requests and replies as plain values: they come back whole, and nothing else gets through."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolmgr.errors import UsageError
+from poolmgr.model.plain import check_plain, from_plain, reply_from_plain, reply_to_plain, to_plain
+from poolmgr.model.requests import Cancel, Drain, Kill, Pause, Reply, Request, Resize, Resume, Retry, Submit, Terminate
+
+REQUESTS: list[Request] = [
+    Submit("math:pow", (2, 3.5, "a", b"b", None, True, ..., 1j), {"x": [1, (2,), {3: {4}}]}),
+    Resize(4),
+    Pause(),
+    Resume(),
+    Cancel(1),
+    Kill(2),
+    Retry(3),
+    Drain(),
+    Terminate(),
+]
+
+
+class Sly(str):
+    """A text that is more than one."""
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda each: type(each).__name__)
+def test_request_comes_back(request_: Request) -> None:
+    """Every request is the same after it went through plain values."""
+    assert from_plain(to_plain(request_)) == request_
+
+
+def test_reply_comes_back() -> None:
+    """A reply too."""
+    assert reply_from_plain(reply_to_plain(Reply(True, "done", 7))) == Reply(True, "done", 7)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (None, "a dict with a verb"),
+        ([], "a dict with a verb"),
+        ({}, "a dict with a verb"),
+        ({"verb": 3}, "a dict with a verb"),
+        ({"verb": "explode"}, "there is no request 'explode'; there is cancel, drain"),
+        ({"verb": "resize"}, "resize: size is missing"),
+        ({"verb": "resize", "size": "4"}, "size cannot be a str"),
+        ({"verb": "resize", "size": True}, "size cannot be a bool"),
+        ({"verb": "resize", "size": 4, "force": True}, "no field 'force'"),
+        ({"verb": "submit", "target": "math:pow", "args": [2, 3]}, "args cannot be a list"),
+        ({"verb": "submit", "target": "math:pow", "kwargs": {1: 2}}, "kwargs cannot be a dict"),
+        ({"verb": Sly("pause")}, "a Sly is no plain value"),
+        ({"verb": "submit", "target": "math:pow", "args": (Kill(3),)}, "a Kill is no plain value"),
+        ({"verb": "submit", "target": "math:pow", "args": (print,)}, "no plain value"),
+        ({"verb": "submit", "target": "m:f", "args": ("x" * 2_000_000,)}, "too much for one request"),
+        ({"verb": "submit", "target": "m:f", "args": (tuple(range(20_000)),)}, "too much for one request"),
+        ({"verb": "resize", "size": 1 << 10_000_000}, "too much for one request"),
+    ],
+)
+def test_what_is_no_request_is_refused(values: Any, words: str) -> None:
+    """Anything that is not one of ours to the letter is refused with one sentence."""
+    with pytest.raises(UsageError, match=words):
+        from_plain(values)
+
+
+@pytest.mark.parametrize("values", [None, {"ok": 1, "text": ""}, {"ok": True}, {"ok": True, "text": 3}])
+def test_what_is_no_reply_is_refused(values: Any) -> None:
+    """A reply is checked as well."""
+    with pytest.raises(UsageError):
+        reply_from_plain(values)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
+    )
+)
+def test_garbage_is_an_error_and_nothing_else(value: Any) -> None:
+    """Plain values of any shape are plain; as a request they are refused, or are one."""
+    check_plain(value)
+    for values in (value, {"verb": "resize", "size": value}, {"verb": value}):
+        try:
+            request = from_plain(values)
+        except UsageError:
+            continue
+        assert to_plain(request)
+
+
+def test_numbers_that_are_none_are_no_numbers() -> None:
+    """A request with a number of seconds would not take NaN or infinity."""
+    from poolmgr.model import plain
+
+    assert [plain._fits(value, float) for value in (1, 1.5, math.inf, math.nan, "1", True)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert plain._fits(None, float | None)
