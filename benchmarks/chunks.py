@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import poolmgr
-from poolmgr.engine import pool as pools
+from poolmgr.engine import mapping
 
 SIZES = (2, 10, 32, 100, 1000)
 
@@ -33,7 +33,7 @@ def spin(x: Any) -> Any:
 
 def rate(pool: poolmgr.Pool, func: Callable[[Any], Any], items: Any, size: int, few: int) -> float:
     """Thousand items a second; chunks of up to ``few`` items travel one by one."""
-    pools.FEW = few
+    mapping.FEW = few
     begun = time.perf_counter()
     assert sum(1 for _ in pool.imap_unordered(func, items, size)) == len(items)
     return len(items) / (time.perf_counter() - begun) / 1e3

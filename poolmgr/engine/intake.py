@@ -18,19 +18,12 @@ from poolmgr.engine.job import ManyTasks
 from poolmgr.engine.stream import StreamJob
 from poolmgr.errors import PoolTerminated
 
-#: Results of an ``imap`` that may be waiting or in work, when the caller names no ``buffersize``: enough that workers
-#: never wait for the caller, little enough that an endless iterable does no harm.
-READ_AHEAD = 1024
-#: The same for iterables that are there already, and so cost nothing to read.
-READ_AHEAD_EAGER = 16384
-
-#: Items of an ``imap`` travel one by one although the caller wants chunks of so many or fewer: batches are made anyway,
-#: of as many as pay, and each item then fails alone.  Chunks of 10 no-ops are several times slower than that, of 32
-#: about as fast, of 1000 several times faster (benchmarks/chunks.py); so larger ones stay whole.
-FEW = 32
-
 #: Iterables that run nobody's code when they are read, and so may be read by whoever submits them, and in bulk.
 EAGER = (list, tuple, range, str, bytes, dict, set, frozenset)
+
+
+#: Items of a map's iterable that are read before the dispatcher hears of them.
+AT_ONCE = 1024
 
 
 class Feeder(threading.Thread):
@@ -109,7 +102,7 @@ class Feeder(threading.Thread):
         if not self._wanted():
             return 0
         if not isinstance(job, StreamJob):
-            return READ_AHEAD
+            return AT_ONCE
         if job.room <= 0:
             job.wait_for_room(self._closing)
             if not self._wanted():
@@ -143,3 +136,19 @@ class LazyChunks:
         items = iter(self._iterable)
         while chunk := tuple(islice(items, self._size)):
             yield self._func, chunk
+
+
+def read_in_chunks(iterable: Iterable[Any], size: int) -> Iterable[Any]:
+    """The items, of which so many are read before the first is given.
+
+    An iterable that raises costs the chunk that it was in, as in the stock pool, also where items travel one by one.
+    """
+    if size == 1 or type(iterable) in EAGER:
+        return iterable
+    return _by_chunks(iterable, size)
+
+
+def _by_chunks(iterable: Iterable[Any], size: int) -> Iterator[Any]:
+    items = iter(iterable)
+    while chunk := tuple(islice(items, size)):
+        yield from chunk

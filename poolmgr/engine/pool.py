@@ -16,15 +16,15 @@ from multiprocessing import get_context, util
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
 from typing import Any, Unpack
 
+from poolmgr.engine import mapping
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.ends import Spec
-from poolmgr.engine.intake import EAGER, FEW, READ_AHEAD, READ_AHEAD_EAGER, Feeder, LazyChunks, eager_chunks
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
 from poolmgr.engine.options import NO_OPTIONS, JobOptions, Options, checked
 from poolmgr.engine.steering import SteeredPool
-from poolmgr.engine.stream import ChunkStream, Stream, StreamJob, UnorderedStreamJob
+from poolmgr.engine.stream import Stream, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.runtime.cpus import cpu_count
 
@@ -221,7 +221,8 @@ class Pool(SteeredPool):
                 taken out (a pool that is being closed reads all).
             chunksize: Items in a task; up to 32, and with time limits or retries, items are tasks of their own all the
                 same.
-            buffersize: Tasks read ahead, of ``chunksize`` items each; 1024 if None (16384 of a list and the like, which costs nothing to read).
+            buffersize: Tasks read ahead, of ``chunksize`` items each; 1024 if None (16384 of a list and the like, which
+                costs nothing to read).
             options: As in :meth:`apply_async`.
 
         Returns:
@@ -246,32 +247,6 @@ class Pool(SteeredPool):
         """As :meth:`imap`, but results come as they are ready."""
         return self._stream(UnorderedStreamJob, func, iterable, chunksize, buffersize, options)
 
-    def _stream(
-        self,
-        kind: type[StreamJob],
-        func: Callable[..., Any],
-        iterable: Iterable[Any],
-        chunksize: int,
-        buffersize: int | None,
-        options: JobOptions,
-    ) -> Stream:
-        self._check_running()
-        if chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {chunksize!r}")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError(f"buffersize must be 1 or more, not {buffersize!r}")
-        if buffersize is None:
-            buffersize = READ_AHEAD_EAGER if type(iterable) in EAGER else READ_AHEAD
-        name, chosen = self._checked(options)
-        one_by_one = chunksize <= FEW or chosen.each
-        job = kind(self, func, buffersize * chunksize if one_by_one else buffersize)
-        job.take_over(name, chosen)
-        if one_by_one:
-            Feeder(self._dispatcher, job, func, iterable).start()
-            return job
-        Feeder(self._dispatcher, job, mapstar, LazyChunks(func, iterable, chunksize)).start()
-        return ChunkStream(job)
-
     def _map_async(
         self,
         func: Callable[..., Any],
@@ -283,23 +258,21 @@ class Pool(SteeredPool):
         **options: Unpack[JobOptions],
     ) -> MapJob:
         self._check_running()
-        name, chosen = self._checked(options)
-        items: Any = iterable if hasattr(iterable, "__len__") else list(iterable)
-        length = len(items)
-        if chunksize is None:
-            chunksize, extra = divmod(length, max(1, self._dispatcher.scheduler.size) * 4)
-            chunksize += bool(extra)
-        if chosen.each:
-            chunksize = 1
-        job = MapJob(self, func, chunksize if length else 0, length, callback, error_callback)
-        job.take_over(name, chosen)
-        if not job.tasks:
-            return job
-        if type(items) not in EAGER:
-            Feeder(self._dispatcher, job, mapper, LazyChunks(func, items, chunksize)).start()
-            return job
-        self._dispatcher.submit_entry(Segment(job, 0, mapper, eager_chunks(func, items, chunksize)))
-        return job
+        return mapping.submit_map(
+            self, func, iterable, mapper, chunksize, callback, error_callback, *self._checked(options)
+        )
+
+    def _stream(
+        self,
+        kind: type[StreamJob],
+        func: Callable[..., Any],
+        iterable: Iterable[Any],
+        chunksize: int,
+        buffersize: int | None,
+        options: JobOptions,
+    ) -> Stream:
+        self._check_running()
+        return mapping.submit_stream(self, kind, func, iterable, chunksize, buffersize, *self._checked(options))
 
     def _checked(self, given: JobOptions) -> tuple[str, Options]:
         name, options = checked(given)

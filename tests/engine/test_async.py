@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import poolmgr
-from poolmgr.engine.intake import FEW
+from poolmgr.engine.mapping import FEW
 from poolmgr.errors import PoolTerminated
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG

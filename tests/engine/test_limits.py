@@ -197,7 +197,7 @@ def test_many_short_jobs_with_limits_all_end_well(pool: poolmgr.Pool) -> None:
 
 @pytest.mark.parametrize("chunksize", [1, 4, 100])
 def test_items_of_a_chunk_have_a_limit_each(pool: poolmgr.Pool, chunksize: int) -> None:
-    """Whatever the chunksize, an item that is too slow fails alone, and the others have their results in their places."""
+    """Whatever the chunksize, an item that is too slow fails alone, and the others have their results in place."""
     naps = [0.01, 0.02, FAR, 0.03, 0.04]
     stream = pool.imap(jobs.sleep, naps, chunksize, timeout=SHORT)
     assert [next(stream), next(stream)] == naps[:2]
