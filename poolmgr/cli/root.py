@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from poolmgr import __version__
+from poolmgr.cli.attach import attach
 from poolmgr.cli.ctl import ctl
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
@@ -72,7 +73,7 @@ def poolmgr(
     return open_empty_pool(name or "poolmgr", workers, start_method, choose_look(ascii, config, on_done))
 
 
-for _verb in (demo, ps, top, ctl, wait):
+for _verb in (demo, ps, top, attach, ctl, wait):
     poolmgr.add_command(_verb)
 
 #: Options of the group that its verbs have too.

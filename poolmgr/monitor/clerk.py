@@ -19,7 +19,7 @@ from typing import Any
 
 from poolmgr.errors import UsageError
 from poolmgr.model.plain import from_plain, reply_to_plain
-from poolmgr.model.requests import Reply, Request
+from poolmgr.model.requests import CheckCall, Reply, Request
 from poolmgr.monitor.line import LOST, Line
 from poolmgr.monitor.ports import LogTo
 
@@ -104,15 +104,17 @@ class Clerk:
         asked = "request"
         try:
             request = from_plain(envelope.get("request"))
-            asked = repr(request)
+            asked = "" if isinstance(request, CheckCall) else repr(request)
             reply = self._carry_out(request)
         except UsageError as error:
             reply = Reply(False, str(error))
         except Exception as error:  # the thread's top: who asked must get an answer, and the next one be heard
             reply = Reply(False, f"{type(error).__name__}: {error}")
         by = envelope.get("viewer")
-        self._log(
-            f"asked by process {by if type(by) is int else 'unknown'}: {asked}: {reply.text}",
-            level="info" if reply.ok else "warning",
-        )
+        # A form asks what it may do at each key, and that changes nothing.
+        if asked:
+            self._log(
+                f"asked by process {by if type(by) is int else 'unknown'}: {asked}: {reply.text}",
+                level="info" if reply.ok else "warning",
+            )
         return reply

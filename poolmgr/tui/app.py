@@ -19,6 +19,7 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.timer import Timer
 
+from poolmgr.errors import PoolmgrError
 from poolmgr.model.buckets import History
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import Reply, Request
@@ -27,7 +28,7 @@ from poolmgr.tui.alerts import Alerts
 from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
 from poolmgr.tui.format import harmless
-from poolmgr.tui.keys import bindings
+from poolmgr.tui.keys import STEERS, bindings
 from poolmgr.tui.messages import News, OnReply, Replied
 from poolmgr.tui.news import WorkEnd, headline, notification
 from poolmgr.tui.quit_choice import QuitChoice
@@ -71,6 +72,12 @@ class PoolmgrApp(ViewStack):
     #: Whether the screen stands still while the pool goes on.
     frozen: var[bool] = var(False)
 
+    #: What each worker did, as it is in the picture that is shown; None before the first.
+    history: History | None = None
+    _latest_history: History | None = None
+    _unsubscribe: Callable[[], None] | None = None
+    _ticker: Timer | None = None
+
     def __init__(
         self,
         control: PoolControl,
@@ -81,6 +88,8 @@ class PoolmgrApp(ViewStack):
         on_done: OnDone | None = None,
         rest: QuitChoice = QuitChoice.TERMINATE,
         note: str = "",
+        attached: bool = False,
+        read_only: bool = False,
     ) -> None:
         """Show ``control``'s pool.
 
@@ -91,6 +100,8 @@ class PoolmgrApp(ViewStack):
             settings: What the operator chose; without it, nothing is remembered.
             rest: What leaving means while no job runs or waits.
             note: What the operator should know from the first.
+            attached: The pool is another program's: leaving changes nothing, and asks nothing.
+            read_only: What would change the pool is greyed.
             on_done: Called in a thread when the work has ended; returns what went wrong.
         """
         super().__init__()
@@ -98,6 +109,8 @@ class PoolmgrApp(ViewStack):
         self._on_done = on_done
         self._rest = rest
         self._note = note
+        self._attached = attached
+        self._read_only = read_only
         self._work_end = WorkEnd()
         #: What the pool has warned of.
         self.alerts = Alerts()
@@ -107,16 +120,11 @@ class PoolmgrApp(ViewStack):
         #: What was typed into the submit form last.
         self.last_submit = Draft()
         self._control = control
-        self._unsubscribe: Callable[[], None] | None = None
         #: True from the first news until the pull that answers it.  Set by any thread, cleared by the app's.
         self._news_due = False
         self._pulled = 0.0
-        self._ticker: Timer | None = None
         #: The newest picture, which the screen does not show while it is frozen.
         self._latest: PoolSnapshot | None = None
-        #: What each worker did, as it is in the picture that is shown; None before the first.
-        self.history: History | None = None
-        self._latest_history: History | None = None
         #: Requests in the order they were made; the first is on its way.  The app's thread alone touches it.
         self._outbox: deque[tuple[Request, OnReply | None]] = deque()
 
@@ -160,7 +168,8 @@ class PoolmgrApp(ViewStack):
             snapshot = self._control.snapshot()
             self._latest_history = self._control.history()
         except Exception as error:
-            self.trouble = f"{type(error).__name__}: {error}"
+            # Our own errors are whole sentences.
+            self.trouble = str(error) if isinstance(error, PoolmgrError) else f"{type(error).__name__}: {error}"
             return
         self.trouble = ""
         self._latest = snapshot
@@ -196,8 +205,13 @@ class PoolmgrApp(ViewStack):
     @property
     def words(self) -> tuple[str, ...]:
         """What the operator must not forget, on whatever screen."""
-        words = ("FROZEN",) if self.frozen else ()
+        words = ("READ-ONLY",) if self._read_only else ()
+        words = (*words, "FROZEN") if self.frozen else words
         return (*words, f"!{self.alerts.unread}") if self.alerts.unread else words
+
+    def forbids(self, action: str) -> bool:
+        """Whether an act would change a pool that may only be looked at."""
+        return self._read_only and action in STEERS
 
     def action_freeze(self) -> None:
         """Freeze the screen, or show what has happened meanwhile."""
@@ -343,6 +357,9 @@ class PoolmgrApp(ViewStack):
     async def action_quit(self) -> None:
         """Ask what becomes of the pool; with nothing to lose, leave at once."""
         if isinstance(self.screen, QuitScreen):
+            return
+        if self._attached:
+            self.exit(QuitChoice.LEAVE)
             return
         self.pull()
         snapshot = self.newest

@@ -142,6 +142,8 @@ KEYS: tuple[Key, ...] = (
     Key("app.palette", "ctrl+p,colon", "app.command_palette", "Palette", "Find any act by its name", "App", "app",
         "^p :", foot=11, foot_text=("^p", "Palette"), palette=False),
 )  # fmt: skip
+#: Acts that ask something of the pool: who may only look has none of them.
+STEERS = frozenset(key.action for key in KEYS if key.group in ("Job", "Pool") and key.id not in ("job.log", "job.copy"))
 #: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
 NOT_OURS = frozenset(
     ("ctrl+i", "ctrl+m", "ctrl+h", "ctrl+w", "ctrl+t", "ctrl+n", "ctrl+a", "ctrl+b", "f3", "f5", "f11", "f12")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,15 +11,30 @@ from hypothesis import strategies as st
 
 from poolmgr.errors import UsageError
 from poolmgr.model.plain import check_plain, from_plain, reply_from_plain, reply_to_plain, to_plain
-from poolmgr.model.requests import Cancel, Drain, Kill, Pause, Reply, Request, Resize, Resume, Retry, Submit, Terminate
+from poolmgr.model.requests import (
+    Cancel,
+    CheckCall,
+    Drain,
+    Kill,
+    Pause,
+    Reply,
+    Request,
+    Resize,
+    Resume,
+    Retry,
+    Submit,
+    Terminate,
+)
 
 REQUESTS: list[Request] = [
     Submit("math:pow", (2, 3.5, "a", b"b", None, True, ..., 1j), {"x": [1, (2,), {3: {4}}]}),
+    CheckCall("math:pow", (2,), {"x": 3}),
     Resize(4),
     Pause(),
     Resume(),
     Cancel(1),
     Kill(2),
+    Kill(2, grace=1.5),
     Retry(3),
     Drain(),
     Terminate(),
@@ -36,6 +51,11 @@ def test_request_comes_back(request_: Request) -> None:
     assert from_plain(to_plain(request_)) == request_
 
 
+def test_every_request_was_tried() -> None:
+    """A request that is added is one of those above."""
+    assert {type(each) for each in REQUESTS} == set(get_args(Request))
+
+
 def test_reply_comes_back() -> None:
     """A reply too."""
     assert reply_from_plain(reply_to_plain(Reply(True, "done", 7))) == Reply(True, "done", 7)
@@ -48,7 +68,7 @@ def test_reply_comes_back() -> None:
         ([], "a dict with a verb"),
         ({}, "a dict with a verb"),
         ({"verb": 3}, "a dict with a verb"),
-        ({"verb": "explode"}, "there is no request 'explode'; there is cancel, drain"),
+        ({"verb": "explode"}, "there is no request 'explode'; there is cancel, "),
         ({"verb": "resize"}, "resize: size is missing"),
         ({"verb": "resize", "size": "4"}, "size cannot be a str"),
         ({"verb": "resize", "size": True}, "size cannot be a bool"),

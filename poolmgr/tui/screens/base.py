@@ -78,6 +78,8 @@ class JobScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now to the job under the cursor, or to any that is marked."""
+        if self.cockpit.forbids(action):
+            return None
         if action == "retry_all":
             return bool(self._to_retry()) or None
         if action not in _JOB_ACTS:

@@ -27,6 +27,8 @@ class PoolScreen(JobScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done to the pool now."""
+        if self.cockpit.forbids(action):
+            return None
         snapshot = self.cockpit.snapshot
         state = None if snapshot is None else snapshot.state
         if action in _OPEN_ONLY:
