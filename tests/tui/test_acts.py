@@ -421,6 +421,18 @@ async def test_submit_form_says_what_the_pool_would_make_of_it() -> None:
         assert control.requests == []
 
 
+async def test_submit_form_remembers_and_the_first_key_replaces() -> None:
+    """What was typed last stands in the form, selected: one may submit it again, or type over it."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.press("a", *"m:f", "enter", *"1", "enter")
+        await until(pilot, lambda: control.requests == [Submit("m:f", (1,))])
+        await until(pilot, lambda: isinstance(app.screen, Dashboard))
+        await pilot.press("a", *"m:g", "enter", *"2", "enter")
+        await until(pilot, lambda: control.requests[1:] == [Submit("m:g", (2,))])
+
+
 async def test_submit_form_takes_name_times_and_priority() -> None:
     """The other fields go along, and a word where a number belongs is said."""
     control = FakeControl()

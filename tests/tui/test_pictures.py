@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from textual.app import App
@@ -10,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from poolmgr.model.durations import merged
+from poolmgr.model.snapshot import Rule, Verdict
 from poolmgr.model.times import Times
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.widgets.bars import TimeBar
@@ -31,8 +33,9 @@ class Gallery(Vertical):
 
 
 def cockpit(ascii: bool) -> App[Any]:
-    """The whole app on a busy pool."""
-    control = FakeControl(busy_snapshot())
+    """The whole app on a busy pool with its past."""
+    verdict = Verdict(Rule.STRAGGLER, "job 48111 has run 41 s = 100 x p50 on w5", "look at its stack", 48111, 4)
+    control = FakeControl(replace(busy_snapshot(), verdict=verdict))
     control.past = busy_history()
     return PoolmgrApp(control, ascii=ascii)
 
@@ -85,3 +88,33 @@ def test_gallery(picture: Picture, size: str, look: str) -> None:
         return Canvas(Gallery(Graph(), Graph(area=False, top=800), HistogramView(), TimeBar()), ascii=ascii)
 
     assert picture(gallery, size, look, run_before=take)
+
+
+@each_look
+def test_workers(picture: Picture, size: str, look: str) -> None:
+    """The workers on the whole screen."""
+    assert picture(cockpit, size, look, press=["2"])
+
+
+@each_look
+def test_jobs(picture: Picture, size: str, look: str) -> None:
+    """The jobs on the whole screen: grouped, sorted, some of them marked."""
+    assert picture(cockpit, size, look, press=["3", "s", "j", "enter", "t", "G", "space", "g"])
+
+
+@each_look
+def test_stream_view(picture: Picture, size: str, look: str) -> None:
+    """The stream on the whole screen."""
+    assert picture(cockpit, size, look, press=["4"])
+
+
+@each_look
+def test_log(picture: Picture, size: str, look: str) -> None:
+    """The log with a filter of which a part cannot be read."""
+    assert picture(cockpit, size, look, press=["6", *"/w:5 level>x", "enter"])
+
+
+@each_look
+def test_functions(picture: Picture, size: str, look: str) -> None:
+    """The functions, the durations, the bar of times."""
+    assert picture(cockpit, size, look, press=["7"])

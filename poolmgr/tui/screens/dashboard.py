@@ -81,4 +81,5 @@ class Dashboard(View):
     def _after_resize(self) -> None:
         if self.focused is None or not self.focused.is_on_screen:
             self.query_one(WorkersTable).focus()
-        self.take_cursor()
+        # The stream goes back as far as there is room, which is known only now.
+        self.take_newest()

@@ -104,9 +104,12 @@ class SubmitScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Typing starts at the function, or at the arguments of a call that is edited."""
-        field = self.query_one("#arguments" if self._editing else "#target", Input)
+        if not self._editing:
+            self.query_one("#target", Input).focus()
+            return
         for each in self.query(Input):
-            each.select_on_focus = not self._editing
+            each.select_on_focus = False
+        field = self.query_one("#arguments", Input)
         field.cursor_position = len(field.value)
         field.focus()
 
