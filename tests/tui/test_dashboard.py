@@ -58,13 +58,16 @@ async def test_progress_is_of_all_jobs_there_will_be() -> None:
 async def test_wide_screen_adds_detail_and_chart() -> None:
     """160x45 adds the detail that follows the cursor, the throughput, and more head figures."""
     control = FakeControl(
-        make_snapshot(board_pid=4119, monitor_percent=1.25, history=Trends((10.0, 20.0, 63.0), (180.0, 194.0)))
+        make_snapshot(
+            board_pid=4119, viewers=2, monitor_percent=1.25, history=Trends((10.0, 20.0, 63.0), (180.0, 194.0))
+        )
     )
     app = PoolmgrApp(control)
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         text = screen_text(app)
         assert "board pid 4119" in text
+        assert "attached 2" in text
         assert "monitor 1.2% cpu" in text
         assert "cpu 194%" in text
         assert "Throughput" in text

@@ -83,6 +83,9 @@ def _identity(snapshot: PoolSnapshot, width: int) -> list[Piece]:
         (f"  up {clock(snapshot.uptime)}", ""),
     ]
     if width >= ROOMY:
+        if snapshot.viewers:
+            # Others may act on it too.
+            pieces.append((f"  attached {snapshot.viewers}", "$text-warning"))
         pieces.append((f"  pid {snapshot.pid}", "$text-muted"))
         if snapshot.board_pid is not None:
             pieces.append((f"  board pid {snapshot.board_pid}", "$text-muted"))
