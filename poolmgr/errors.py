@@ -128,6 +128,30 @@ class JobTimedOut(JobError, TimeoutError):
         )
 
 
+class MemoryLimitExceeded(JobError):
+    """The job's worker had more memory than the pool's ``max_rss``, and was killed with the job.
+
+    Attributes:
+        job_id: The job.
+        rss: Resident memory of the worker when it was looked at (bytes).
+        limit: The pool's ``max_rss`` (bytes).
+        pid: Process id of the worker.
+    """
+
+    def __init__(self, job_id: int, rss: int, limit: int, pid: int) -> None:
+        super().__init__(job_id, rss, limit, pid)
+        self.job_id = job_id
+        self.rss = rss
+        self.limit = limit
+        self.pid = pid
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: killed with its worker {self.pid}, which had {self.rss:,} bytes of memory, the limit "
+            f"being {self.limit:,}; what it had done so far stands. Give it less to do at a time, or raise max_rss="
+        )
+
+
 class SoftTimeout(PoolmgrError):
     """Raised inside a job that has run for as long as its ``soft_timeout``. It may catch it, clean up, and return.
 

@@ -5,9 +5,7 @@ while they have them: when the first limit may be reached, and now and then befo
 is due is decided in ``limits.py``.
 
     soft limit    SOFT = the task, SIGINT; again at the next look, until TOLD says that it was raised inside the task
-    hard limit    LIMIT = START + 1, so that the worker begins nothing more; once it has certainly seen that: SIGKILL
-
-If the task ends meanwhile, its result counts; its worker is killed only as long as it is at this task, or at none.
+    hard limit    the task is killed with its worker (see ``aim.py``); if it ends meanwhile, its result counts
 """
 
 from __future__ import annotations
@@ -15,15 +13,16 @@ from __future__ import annotations
 import signal
 import time
 
-from poolmgr.engine import limits
+from poolmgr.engine import aim, limits
 from poolmgr.engine.backlog import Batch, Segment
 from poolmgr.engine.drain import Drain
+from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Task
 from poolmgr.engine.limits import Due, Stopwatch
-from poolmgr.engine.returns import SETTLED, Returns
+from poolmgr.engine.returns import Returns
 from poolmgr.errors import JobTimedOut
-from poolmgr.runtime.cells import BEGAN, MASK, NONE, SOFT, SOFT_NS, START, TOLD
+from poolmgr.runtime.cells import BEGAN, MASK, NONE, SOFT, SOFT_NS, TOLD
 from poolmgr.runtime.procfs import stopped
 
 
@@ -43,7 +42,8 @@ class _Watch:
 class Deadlines:
     """The time limits of what workers hold."""
 
-    def __init__(self, drain: Drain, returns: Returns) -> None:
+    def __init__(self, feeding: Feeding, drain: Drain, returns: Returns) -> None:
+        self._feeding = feeding
         self._drain = drain
         self._returns = returns
         #: When the next look is due (CLOCK_MONOTONIC, s), None if none is needed.
@@ -85,6 +85,9 @@ class Deadlines:
             return None
         with handle.lock:
             self._drain.collect(handle)
+        if handle.empty:
+            # Its results are taken, so it need not ring for them: nobody else would notice that it is free.
+            self._feeding.freed(handle)
         task = handle.current()
         if task is None or all(_shortest(batch) is None for batch in tuple(handle.inflight)):
             return None
@@ -120,16 +123,9 @@ class Deadlines:
         handle.signal(signal.SIGINT)
 
     def _kill(self, handle: Handle, task: Task, ran: float, now: float) -> float | None:
-        if handle.limit is None or int(handle.cells.view[START]) >= handle.limit:
-            self._returns.limit(handle, now)
-            return 2 * SETTLED
-        if now - handle.limited_at < SETTLED:
-            return 2 * SETTLED
         limit = task.job.options.timeout or 0.0
-        handle.killed_for = task.job.id
-        handle.fate = JobTimedOut(task.job.id, round(ran, 3), limit, handle.pid)
-        handle.kill()
-        return None
+        fate = JobTimedOut(task.job.id, round(ran, 3), limit, handle.pid)
+        return None if aim.shoot(handle, self._returns, task.job.id, fate, now) else aim.AGAIN
 
 
 def _shortest(batch: Batch) -> float | None:

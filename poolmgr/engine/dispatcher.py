@@ -50,7 +50,6 @@ from poolmgr.engine.job import AnyJob, Job, ManyTasks
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox
 from poolmgr.engine.retries import Retries
-from poolmgr.engine.returns import Returns
 from poolmgr.engine.scheduler import (
     Closed,
     End,
@@ -69,10 +68,11 @@ from poolmgr.engine.scheduler import (
 )
 from poolmgr.engine.timers import Timers
 from poolmgr.engine.undertaker import Undertaker
+from poolmgr.engine.watches import Watches
 from poolmgr.errors import WorkerStartFailed
 
 if TYPE_CHECKING:
-    from poolmgr.engine.deadlines import Deadlines
+    from poolmgr.engine.memory import Bounds
 
 #: Seconds between SIGTERM and SIGKILL when the pool is terminated: a job may clean up, but all must be gone in 3 s.
 TERMINATE_GRACE = 1.0
@@ -81,7 +81,14 @@ TERMINATE_GRACE = 1.0
 class Dispatcher(threading.Thread):
     """Owns workers and ledger. It holds no reference to its Pool, which may be collected under it."""
 
-    def __init__(self, spec: Spec, size: int, maxtasksperchild: int | None, cache: dict[int, ManyTasks]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        size: int,
+        maxtasksperchild: int | None,
+        cache: dict[int, ManyTasks],
+        bounds: Bounds | None = None,
+    ) -> None:
         super().__init__(name="poolmgr-dispatcher", daemon=True)
         #: Maps and streams that have not ended, by id.
         self.cache = cache
@@ -111,9 +118,8 @@ class Dispatcher(threading.Thread):
         self.feeding = Feeding(
             self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_socket
         )
-        self.returns = Returns(self.feeding, self.drain)
-        #: Made for the first job that has a time limit.
-        self.deadlines: Deadlines | None = None
+        self.watches = Watches(self.feeding, self.drain, self.ledger, bounds)
+        self.returns = self.watches.returns
         self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
         self.retries = Retries(self.feeding, self.ledger, self._later)
         self.accounts.again = self.retries.again
@@ -138,15 +144,6 @@ class Dispatcher(threading.Thread):
             self._ending.fail_backlog()
         if self.feeding.idle or not isinstance(entry, Job):
             self.mailbox.wake()
-
-    def heed_limits(self) -> None:
-        """There are jobs that have a time limit, from now on."""
-        if self.feeding.limited is None:
-            from poolmgr.engine.deadlines import Deadlines
-
-            with self.mailbox.lock:
-                self.deadlines = self.deadlines or Deadlines(self.drain, self.returns)
-            self.feeding.limited = self.deadlines.sent
 
     def next_id(self) -> int:
         """The number that the next job will have."""
@@ -218,11 +215,9 @@ class Dispatcher(threading.Thread):
             return
         with self.feeding.lock:
             now, handles = time.monotonic(), list(self.crew.handles.values())
-            self.returns.tick(handles, now)
-            if self.deadlines is not None:
-                self.deadlines.tick(now)
+            self.watches.tick(handles, now)
             self.feeding.pump()
-            self.returns.plan(handles, now)
+            self.watches.plan(handles, now)
             self._look()
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
@@ -239,8 +234,7 @@ class Dispatcher(threading.Thread):
         return bool(feeding.backlog and feeding.idle and not feeding.held)
 
     def _timeout(self) -> float | None:
-        limits = None if self.deadlines is None else self.deadlines.due
-        moments = (self.timers.due, self.scheduler.not_before, self.returns.due, limits)
+        moments = (self.timers.due, self.scheduler.not_before, self.watches.due)
         due = [moment for moment in moments if moment is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 

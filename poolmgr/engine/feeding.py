@@ -123,8 +123,8 @@ class Feeding:
         )
 
     def spent(self, handle: Handle) -> bool:
-        """Whether the worker has had its share of tasks."""
-        return self._maxtasks is not None and handle.taken >= self._maxtasks
+        """Whether the worker has had its share of tasks, or more than its share of memory."""
+        return handle.oversized or (self._maxtasks is not None and handle.taken >= self._maxtasks)
 
     def _send_ahead(self) -> None:
         """Send busy workers the next batch before they have finished this one."""

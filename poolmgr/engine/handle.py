@@ -41,6 +41,8 @@ class Handle:
 
     #: The error of the task in its hands when it is killed for ``killed_for``; None if an operator kills it.
     fate: JobError | None = None
+    #: Whether it has more memory than it may keep: it is sent nothing more.
+    oversized = False
     #: Whether a caller waits for this worker in ``get()``, and whether it is to make way for the dispatcher.
     #: Written in one piece each, see ``leader.py``.
     led = deposed = False

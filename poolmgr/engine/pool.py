@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from multiprocessing import get_context, util
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolmgr.engine import mapping
 from poolmgr.engine.backlog import Segment
@@ -27,6 +27,9 @@ from poolmgr.engine.steering import SteeredPool
 from poolmgr.engine.stream import Stream, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
 from poolmgr.runtime.cpus import cpu_count
+
+if TYPE_CHECKING:
+    from poolmgr.engine.memory import Bounds
 
 #: Numbers for pools that were given no name.
 _numbers = count(1)
@@ -47,10 +50,13 @@ class Pool(SteeredPool):
         context: A multiprocessing context, which says how workers are started.
         name: What screens call the pool.
         capture_output: Whether what workers print goes into the pool's log instead of to their fds 1 and 2.
+        max_rss: Resident memory that a worker may have, in bytes or as in "500M": beyond it the job that runs is killed
+            with the worker, and fails with ``MemoryLimitExceeded``. It is looked at twice a second.
+        recycle_rss: Resident memory beyond which a worker is replaced once it has nothing to do.
 
     Raises:
-        ValueError: ``processes`` is below 1, or ``maxtasksperchild`` is no positive int.
-        TypeError: ``initializer`` cannot be called.
+        ValueError: ``processes`` is below 1, ``maxtasksperchild`` is no positive int, or a size is no size.
+        TypeError: ``initializer`` cannot be called, or a size is neither an int nor a str.
         OSError: The workers could not be started.
     """
 
@@ -68,6 +74,8 @@ class Pool(SteeredPool):
         *,
         name: str | None = None,
         capture_output: bool = False,
+        max_rss: int | str | None = None,
+        recycle_rss: int | str | None = None,
     ) -> None:
         # Read by __del__, also if this does not come to its end.
         self._pool, self._state = [], INIT
@@ -84,7 +92,7 @@ class Pool(SteeredPool):
         self._started = time.time()
         self._cache = {}
         spec = Spec(self._ctx, self.Process, initializer, tuple(initargs), self._wrap_exception, capture_output)
-        self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache)
+        self._dispatcher = Dispatcher(spec, processes, maxtasksperchild, self._cache, _bounds(max_rss, recycle_rss))
         self._completion = self._dispatcher.completion
         self._submit = self._dispatcher.submit
         self._clock = Clock()
@@ -277,7 +285,7 @@ class Pool(SteeredPool):
     def _checked(self, given: JobOptions) -> tuple[str, Options]:
         name, options = checked(given)
         if options.shortest is not None:
-            self._dispatcher.heed_limits()
+            self._dispatcher.watches.heed_limits()
         return name, options
 
     def _check_running(self) -> None:
@@ -352,6 +360,15 @@ class Pool(SteeredPool):
     def __repr__(self) -> str:
         cls = type(self)
         return f"<{cls.__module__}.{cls.__qualname__} {self.name} state={self._state} pool_size={len(self._pool)}>"
+
+
+def _bounds(max_rss: int | str | None, recycle_rss: int | str | None) -> Bounds | None:
+    """The bounds of a worker's memory, None if there are none."""
+    if max_rss is None and recycle_rss is None:
+        return None
+    from poolmgr.engine.memory import bounds
+
+    return bounds(max_rss, recycle_rss)
 
 
 def _terminate(dispatcher: Dispatcher) -> None:

@@ -9,10 +9,11 @@ import itertools
 import math
 
 from poolmgr.model.buckets import NONE, SECOND, SECONDS
+from poolmgr.model.sizes import in_bytes
 from poolmgr.model.snapshot import Rule, Verdict
 from poolmgr.model.states import PoolState
 from poolmgr.model.times import RECENT
-from poolmgr.model.view import LONG, SETTLED, WAITS, View, in_bytes, in_seconds
+from poolmgr.model.view import LONG, SETTLED, WAITS, View, in_seconds
 
 #: Less work than this is little; hand-over of more than this is much.  Percent.
 LITTLE_WORK, MUCH_HAND_OVER = 50.0, 30.0

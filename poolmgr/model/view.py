@@ -112,12 +112,3 @@ def in_seconds(value: float) -> str:
     if value < 100:
         return f"{value:.1f}s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:,.0f} h"
-
-
-def in_bytes(value: float) -> str:
-    """An amount of memory in short: ``1.9 GB``."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1024
-    return f"{value:,.1f} TB"

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident(pid: int) -> int | None:
+    """Bytes of memory that the process has resident, with what it shares with others; None if nobody can tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return None
+
 
 def stopped(pid: int) -> bool:
     """Whether the process is stopped from outside: by SIGSTOP, or by a debugger."""

@@ -32,7 +32,7 @@ FAR = 600
 
 def frozen(pool: poolmgr.Pool) -> float:
     """The longest time for which a worker has been stopped during a task with a limit."""
-    deadlines = pool._dispatcher.deadlines
+    deadlines = pool._dispatcher.watches.deadlines
     assert deadlines is not None
     return max(deadlines.frozen(handle) for handle in pool._dispatcher.crew.handles.values())
 
@@ -171,7 +171,7 @@ def test_nobody_looks_when_nothing_with_a_limit_runs(pool: poolmgr.Pool) -> None
     """After the last task with a limit the dispatcher sleeps until something happens."""
     assert pool.apply(jobs.double, (1,), timeout=SHORT) == 2
     assert pool.apply(jobs.double, (1,)) == 2
-    deadlines = pool._dispatcher.deadlines
+    deadlines = pool._dispatcher.watches.deadlines
     assert deadlines is not None
     wait_until(lambda: deadlines.due is None)
 

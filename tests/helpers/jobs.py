@@ -62,6 +62,28 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+_kept: list[bytes] = []
+
+
+def keep_memory(size: int) -> int:
+    """Have so much more memory from now on, and give the worker's pid."""
+    _kept.append(b"x" * size)
+    return os.getpid()
+
+
+def take_memory_and_wait(size: int) -> int:
+    taken = b"x" * size
+    time.sleep(600)
+    return len(taken)
+
+
+def take_memory_once(path: str, size: int) -> int:
+    """In the first attempt take memory and wait, in the next give its number."""
+    append(path, "x")
+    this = len(Path(path).read_text().splitlines())
+    return this if this > 1 else take_memory_and_wait(size)
+
+
 def leave_at_zero(x: int) -> int:
     if not x:
         os._exit(7)
