@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         RemoteError,
         SoftTimeout,
         UnknownJob,
+        UnknownWorker,
         WorkerDied,
         WorkerStartFailed,
     )
@@ -64,6 +65,7 @@ _HOMES = {
     "RemoteError": "poolmgr.errors",
     "SoftTimeout": "poolmgr.errors",
     "UnknownJob": "poolmgr.errors",
+    "UnknownWorker": "poolmgr.errors",
     "WorkerDied": "poolmgr.errors",
     "WorkerStartFailed": "poolmgr.errors",
     "connect": "poolmgr.monitor.board",
@@ -90,6 +92,7 @@ __all__ = [
     "RemoteError",
     "SoftTimeout",
     "UnknownJob",
+    "UnknownWorker",
     "WorkerDied",
     "WorkerStartFailed",
     "__version__",

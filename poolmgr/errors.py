@@ -51,6 +51,26 @@ class UnknownJob(PoolmgrError, LookupError):
         return f"no job {self.job_id} is known to this pool: it never was, or it is done and forgotten"
 
 
+class UnknownWorker(PoolmgrError, LookupError):
+    """The worker that was meant is not there.
+
+    Attributes:
+        slot: Its place among the workers, from 0.
+        replaced: Whether there is another process in that place now.
+    """
+
+    def __init__(self, slot: int, replaced: bool) -> None:
+        super().__init__(slot, replaced)
+        self.slot = slot
+        self.replaced = replaced
+
+    def __str__(self) -> str:
+        name = f"w{self.slot + 1}"
+        if self.replaced:
+            return f"the {name} that was meant is gone, and nothing was done to the one in its place"
+        return f"there is no worker {name}"
+
+
 class JobError(PoolmgrError):
     """The root of the errors that end a job without its own result or exception."""
 

@@ -9,16 +9,40 @@ import click
 from poolmgr.cli.options import MOST_WORKERS
 from poolmgr.cli.output import result, tell
 from poolmgr.errors import UsageError
-from poolmgr.model.requests import Cancel, Drain, Kill, Pause, Request, Resize, Resume, Retry, Terminate
+from poolmgr.model.requests import (
+    Cancel,
+    Continue,
+    Drain,
+    Kill,
+    Move,
+    Pause,
+    Recycle,
+    Request,
+    Resize,
+    Resume,
+    Retry,
+    RetryAllFailed,
+    Suspend,
+    Terminate,
+)
 
-#: What acts on the pool, and what acts on one job.
+#: What acts on the pool, on one job, and on one worker, which is given by its slot.
 POOL_ACTS: dict[str, Callable[[], Request]] = {
     "pause": Pause,
     "resume": Resume,
+    "retry-failed": RetryAllFailed,
     "drain": Drain,
     "terminate": Terminate,
 }
-JOB_ACTS: dict[str, Callable[[int], Request]] = {"kill": Kill, "cancel": Cancel, "retry": Retry}
+JOB_ACTS: dict[str, Callable[[int], Request]] = {
+    "kill": Kill,
+    "cancel": Cancel,
+    "retry": Retry,
+    "up": lambda job_id: Move(job_id, "up"),
+    "down": lambda job_id: Move(job_id, "down"),
+    "top": lambda job_id: Move(job_id, "top"),
+}
+WORKER_ACTS: dict[str, Callable[[int], Request]] = {"suspend": Suspend, "continue": Continue, "recycle": Recycle}
 
 REFUSED = 1
 
@@ -41,6 +65,11 @@ def ctl(pool: str, action: str, number: str | None) -> int:
     kill JOB      kill the worker that runs this job, and the job with it
     cancel JOB    take a waiting job out, or stop a running one softly
     retry JOB     submit an ended job again with its own arguments
+    retry-failed  the same for all that failed or were lost and were not retried
+    up, down, top JOB   move a waiting job past one other, or before all, of its priority
+    suspend W     stop worker W (such as 3, for w3) and what its jobs have started
+    continue W    let it go on
+    recycle W     let it leave after its job, and another take its place
     drain         take no more jobs, finish those there are, then end
     terminate     end all workers now
 
@@ -75,7 +104,11 @@ def make_request(action: str, number: str | None) -> Request:
         return Resize(size)
     if action in JOB_ACTS:
         return JOB_ACTS[action](_number(number, f"{action} takes the number of a job"))
-    acts = ("resize", *POOL_ACTS, *JOB_ACTS)
+    if action in WORKER_ACTS:
+        # People type w3 as well as 3, and count from one.
+        text = None if number is None else number.removeprefix("w")
+        return WORKER_ACTS[action](_number(text, f"{action} takes the number of a worker") - 1)
+    acts = ("resize", *POOL_ACTS, *JOB_ACTS, *WORKER_ACTS)
     raise UsageError(f"there is no act {action!r}; there is {', '.join(acts)}")
 
 

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from poolmgr.control import worker_acts
 from poolmgr.control.target import check_call, load_target
-from poolmgr.errors import UnknownJob, UsageError
+from poolmgr.engine.acts import Cancelled
+from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.requests import (
@@ -20,14 +22,17 @@ from poolmgr.model.requests import (
     CheckCall,
     Drain,
     Kill,
+    Move,
     Pause,
     Reply,
     Request,
     Resize,
     Resume,
     Retry,
+    RetryAllFailed,
     Submit,
     Terminate,
+    Uncancel,
 )
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
@@ -94,7 +99,7 @@ class LocalControl:
         """Carry out what an operator asks, and say what became of it."""
         try:
             reply = self._carry_out(request)
-        except (UsageError, UnknownJob, ValueError) as error:
+        except (UsageError, UnknownJob, UnknownWorker, ValueError) as error:
             return Reply(False, str(error), getattr(request, "job_id", None))
         self._collector.request_frame()
         return reply
@@ -125,17 +130,25 @@ class LocalControl:
             case Resume():
                 self._pool.resume()
                 return Reply(True, "resumed: tasks are started again")
-            case Cancel(job_id):
-                return self._cancel(job_id)
+            case Cancel(job_id, undo):
+                return self._cancel(job_id, undo)
+            case Uncancel(job_id):
+                return self._uncancel(job_id)
+            case Move():
+                return self._move(request)
             case Kill(job_id, grace):
                 return self._kill(job_id, grace)
             case Retry(job_id):
                 return self._retry(job_id)
+            case RetryAllFailed():
+                return self._retry_all()
             case Drain():
                 return self._drain()
             case Terminate():
                 self._wait_in_thread("poolmgr-terminate", self._terminate)
                 return Reply(True, "terminating: all workers end now")
+            case _:
+                return worker_acts.carry_out(self._pool, request)
 
     def _submit(self, request: Submit) -> Reply:
         if not 1 <= request.repeat <= MOST_REPEATS:
@@ -158,13 +171,31 @@ class LocalControl:
             return Reply(True, f"from {before} to {size} {noun}: those too many leave after their jobs")
         return Reply(True, f"{size} {noun}" if size == before else f"from {before} to {size} {noun}")
 
-    def _cancel(self, job_id: int) -> Reply:
+    def _cancel(self, job_id: int, undo: float) -> Reply:
         running = self._state_of(job_id) is JobState.RUNNING
-        if not self._pool.cancel(job_id):
+        became = self._pool._cancel(job_id, undo)
+        if became is Cancelled.HAD_ENDED:
             return Reply(False, f"job {job_id} has ended already", job_id)
+        if became is Cancelled.SET_ASIDE:
+            return Reply(True, f"job {job_id} is taken out of the queue; it can be put back for {undo:g} s", job_id)
         if running:
             return Reply(True, f"job {job_id} is asked to stop; kill it if it does not", job_id)
         return Reply(True, f"job {job_id} is cancelled before it started", job_id)
+
+    def _uncancel(self, job_id: int) -> Reply:
+        if self._pool.uncancel(job_id):
+            return Reply(True, f"job {job_id} is in the queue again, in its place", job_id)
+        return Reply(False, f"job {job_id} cannot be put back: nobody has just taken it out; retry it", job_id)
+
+    def _move(self, request: Move) -> Reply:
+        job_id, where = request.job_id, request.where
+        waits, other = self._pool._move(job_id, where)
+        if not waits:
+            return Reply(False, f"job {job_id} does not wait in the queue", job_id)
+        if other is None:
+            end = "last" if where == "down" else "first"
+            return Reply(False, f"job {job_id} is the {end} of its priority already", job_id)
+        return Reply(True, f"job {job_id} comes {'after' if where == 'down' else 'before'} job {other} now", job_id)
 
     def _kill(self, job_id: int, grace: float) -> Reply:
         running = self._state_of(job_id) is JobState.RUNNING
@@ -185,6 +216,15 @@ class LocalControl:
         job = self._pool.retry(job_id)
         self._collector.expect_one_more()
         return Reply(True, f"job {job_id} is submitted again as job {job.id}", job.id)
+
+    def _retry_all(self) -> Reply:
+        ids = self._pool.failed_ids()
+        for job_id in ids:
+            self._pool.retry(job_id)
+            self._collector.expect_one_more()
+        if not ids:
+            return Reply(False, "no job failed or was lost that was not retried already")
+        return Reply(True, f"{len(ids):,} {'job is' if len(ids) == 1 else 'jobs are'} submitted again")
 
     def _state_of(self, job_id: int) -> JobState | None:
         """Its state a moment ago. What runs is always known; what waits may be too far back in the queue."""

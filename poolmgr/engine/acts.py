@@ -5,13 +5,26 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.scheduler import Resized
 from poolmgr.errors import JobCancelled, JobStopped, UnknownJob
+from poolmgr.model.states import JobState
 from poolmgr.runtime.cells import START
+
+
+class Cancelled(Enum):
+    """What a cancel came to."""
+
+    #: The job is taken out, or asked to stop.
+    YES = auto()
+    #: It is taken out of the queue, and may be put back for a while.
+    SET_ASIDE = auto()
+    HAD_ENDED = auto()
+
 
 #: Seconds between two looks at a worker that is to stop at its present task: what a limit needs to be seen.
 LOOK = 0.002
@@ -40,17 +53,77 @@ def hold(dispatcher: Dispatcher, held: bool) -> None:
     dispatcher.news()
 
 
-def cancel(dispatcher: Dispatcher, job_id: int) -> bool:
+def cancel(dispatcher: Dispatcher, job_id: int, undo: float = 0.0) -> Cancelled:
     """Take what waits of the job out of the backlog, and stop what runs of it softly.
 
-    Returns:
-        False if it had ended already.
+    Args:
+        dispatcher: The pool's.
+        job_id: The job.
+        undo: Seconds for which a job that waits as a whole is only set aside, so that :func:`uncancel` has it back.
     """
+    ticket = _set_aside(dispatcher, job_id) if undo > 0 else None
+    if ticket is not None:
+        dispatcher.timers.later(undo, lambda: _settle(dispatcher, job_id, ticket))
+        return Cancelled.SET_ASIDE
 
     def stop(handle: Handle, sequence: int) -> None:
         handle.stop_softly(sequence)
 
-    return _end(dispatcher, job_id, stop, certain=False)
+    return Cancelled.YES if _end(dispatcher, job_id, stop, certain=False) else Cancelled.HAD_ENDED
+
+
+def _set_aside(dispatcher: Dispatcher, job_id: int) -> object | None:
+    """Take a job that waits as a whole out of the queue. Returns what tells this time from others; None: it cannot."""
+    feeding = dispatcher.feeding
+    with feeding.lock:
+        job = None if feeding.places.find(job_id) else _find(dispatcher, job_id)
+        if job is None or job.tries is not None or dispatcher.terminating:
+            return None
+        if not isinstance(job, Job) and (job.feeding or job.started is not None):
+            # More of it is on its way into the backlog, or some of it has run.
+            return None
+        if any(handle.holds(job) for handle in dispatcher.crew.handles.values()):
+            return None
+        ticket = feeding.places.set_aside(job)
+    if ticket is not None:
+        dispatcher.ledger.log(f"job {job_id} is taken out of the queue", job_id=job_id)
+        dispatcher.news()
+    return ticket
+
+
+def _settle(dispatcher: Dispatcher, job_id: int, ticket: object) -> None:
+    """The time in which it could be taken back is over."""
+    if dispatcher.feeding.places.ticket(job_id) is ticket:
+        cancel(dispatcher, job_id)
+
+
+def uncancel(dispatcher: Dispatcher, job_id: int) -> bool:
+    """Put a job back that was set aside, in its place; False if it is not."""
+    with dispatcher.feeding.lock:
+        job = dispatcher.feeding.places.restore(job_id)
+    if job is None:
+        return False
+    dispatcher.ledger.log(f"job {job_id} is in the queue again", job_id=job_id)
+    dispatcher.news()
+    return True
+
+
+def move(dispatcher: Dispatcher, job_id: int, where: str) -> tuple[bool, int | None]:
+    """Move a job that waits: ``up``, ``down`` or to the ``top`` of its priority.
+
+    Returns:
+        Whether it waits, and the job that it changed places with or came before, None if it was there already.
+    """
+    with dispatcher.feeding.lock:
+        moved = dispatcher.feeding.places.move(job_id, where)
+    dispatcher.news()
+    return moved
+
+
+def retryable(dispatcher: Dispatcher) -> list[int]:
+    """The jobs that failed or were lost, are remembered, and were not retried. Who kills or cancels a job means it."""
+    jobs = list(dispatcher.ledger.retryable.values())
+    return [job.id for job in jobs if job._ended in (JobState.FAILED, JobState.LOST) and not job.retried]
 
 
 def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], list[int]]:
@@ -61,6 +134,8 @@ def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], lis
     """
     wanted = set(job_ids)
     with dispatcher.feeding.lock:
+        for job_id in wanted:
+            dispatcher.feeding.places.restore(job_id)
         waiting = [
             entry for entry in dispatcher.feeding.backlog.entries() if isinstance(entry, Job) and entry._job in wanted
         ]
@@ -112,6 +187,7 @@ def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
 
 def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None], *, certain: bool) -> bool:
     with dispatcher.feeding.lock:
+        dispatcher.feeding.places.restore(job_id)
         job = _find(dispatcher, job_id)
         if job is None:
             return False
@@ -138,7 +214,7 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
                 found = next((one for one in batch if one._job == job_id), None)
                 if found is not None and found._ended is None:
                     return found
-    waiting = dispatcher.retries.find(job_id)
+    waiting = dispatcher.retries.find(job_id) or dispatcher.feeding.places.find(job_id)
     if waiting is not None:
         return waiting
     for entry in dispatcher.feeding.backlog.entries():

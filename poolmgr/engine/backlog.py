@@ -122,6 +122,11 @@ class Backlog:
             heappush(self._ranks, rank)
         return lane
 
+    def lane_of(self, job: AnyJob) -> Lane:
+        """All that waits with the job's priority."""
+        self._sort()
+        return self._lane(_rank_of(job))
+
     def take(self, most: int) -> Batch:
         """Take up to ``most`` tasks of one priority, maybe none; jobs that have ended meanwhile are passed over."""
         while lane := self._first():
@@ -210,8 +215,7 @@ class Backlog:
 
     def withdraw(self, job: ManyTasks) -> list[Task]:
         """Take out all tasks of a map or stream."""
-        self._sort()
-        lane = self._lane(_rank_of(job))
+        lane = self.lane_of(job)
         mine = [entry for entry in tuple(lane) if not isinstance(entry, Job) and entry.job is job]
         tasks: list[Task] = []
         for entry in mine:

@@ -259,7 +259,7 @@ class Dispatcher(threading.Thread):
     def _look(self) -> None:
         self.feeding.backlog.forget_ended()
         spent = frozenset(handle.slot for handle in self.crew.handles.values() if self.feeding.spent(handle))
-        waiting = bool(self.feeding.backlog or self.retries.waiting)
+        waiting = bool(self.feeding.waits or self.retries.waiting)
         self.handle(Looked(self.crew.idle(), spent, waiting, self.feeders > 0))
 
     # -- the scheduler's instructions

@@ -39,6 +39,7 @@ class Ending:
         """Fail all that waits, with what ``error`` makes of a job's id, or because the pool was terminated."""
         while True:
             with self._feeding.lock:
+                self._feeding.places.restore_all()
                 tasks = list(tasks_of(self._feeding.backlog.take(1000)))
             if not tasks:
                 return

@@ -18,6 +18,7 @@ from poolmgr.engine.encode import Functions
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.leader import depose
+from poolmgr.engine.places import Places
 from poolmgr.engine.scheduler import batch_size
 from poolmgr.runtime.cells import SLOTS, START
 
@@ -47,6 +48,7 @@ class Feeding:
         #: Re-entrant for the dispatcher, which decides while it holds it.
         self.lock = threading.RLock()
         self.backlog = Backlog()
+        self.places = Places(self.backlog)
         #: Workers that have nothing to do, the last used last; callers may have given some something to do since.
         self.idle: deque[Handle] = deque()
         #: True while nothing is to be started.
@@ -85,6 +87,11 @@ class Feeding:
         """The single jobs that wait."""
         return [entry._job for entry in self.backlog.entries() if isinstance(entry, Job) and entry._ended is None]
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything that may have to be fed, now or later."""
+        return bool(self.backlog or self.places)
+
     # -- under the lock
 
     def pump(self) -> None:
@@ -117,14 +124,17 @@ class Feeding:
             handle.ready
             and not handle.leaving
             and not handle.retired
+            and not handle.suspended
             and handle.limit is None
             and self._handles.get(handle.slot) is handle
             and not self.spent(handle)
         )
 
     def spent(self, handle: Handle) -> bool:
-        """Whether the worker has had its share of tasks, or more than its share of memory."""
-        return handle.oversized or (self._maxtasks is not None and handle.taken >= self._maxtasks)
+        """Whether the worker has had its share of tasks or of memory, or somebody wants another one in its place."""
+        if handle.oversized or handle.recycled:
+            return True
+        return self._maxtasks is not None and handle.taken >= self._maxtasks
 
     def _send_ahead(self) -> None:
         """Send busy workers the next batch before they have finished this one."""

@@ -43,6 +43,10 @@ class Handle:
     fate: JobError | None = None
     #: Whether it has more memory than it may keep: it is sent nothing more.
     oversized = False
+    #: True while it is stopped because an operator wants it so, and fed nothing.
+    suspended = False
+    #: True once another one is wanted in its place: it leaves after its job.
+    recycled = False
     #: Whether a caller waits for this worker in ``get()``, and whether it is to make way for the dispatcher.
     #: Written in one piece each, see ``leader.py``.
     led = deposed = False
@@ -173,6 +177,9 @@ class Handle:
     def leave(self) -> None:
         """Tell the worker that nothing more will come."""
         self.leaving = True
+        if self.suspended:
+            # It has nothing to do, and could not hear it.
+            self.go_on()
         self.since = time.time()
         self.channel.send(wire.frame(wire.LEAVE, ()))
 
@@ -274,6 +281,37 @@ class Handle:
                 signal.pidfd_send_signal(self._pidfd, number)
             elif self.pid and self.process.is_alive():
                 os.kill(self.pid, number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is there, and has its number to itself. On the dispatcher's thread."""
+        if self.dead or not self.pid:
+            return False
+        try:
+            if self._pidfd != NONE:
+                signal.pidfd_send_signal(self._pidfd, 0)
+                return True
+        except OSError:
+            return False
+        return bool(self.process.is_alive())
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the worker and to what its jobs have started, as far as that is in its process group."""
+        if self.alive:
+            # One that has not made its group yet has none, and gets the signal alone.
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, number)
+            self.signal(number)
+
+    def suspend(self) -> None:
+        """Stop the process and feed it nothing, until :meth:`go_on`."""
+        self.suspended = True
+        self.signal_group(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let the process run again."""
+        self.suspended = False
+        self.signal_group(signal.SIGCONT)
 
     def stop_softly(self, sequence: int) -> None:
         """Have KeyboardInterrupt raised inside the task that runs, if it is this one."""

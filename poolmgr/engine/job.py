@@ -65,6 +65,8 @@ class JobInfo:
     tasks_done: int = 0
     attempt: int = 1
     retry_of: int | None = None
+    #: Whether somebody has submitted it again.
+    retried: bool = False
     #: Its priority and the like.
     options: Options = NO_OPTIONS
     #: Tasks of it that are or were tried again, by position; None for most.  Written under the ledger's lock.

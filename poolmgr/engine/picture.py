@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
+#: What is said of a job that is taken out of the queue and may be put back.
+ASIDE = "about to be cancelled: it can still be taken back"
 #: Jobs that ended badly and are shown, the newest first.
 BAD_SHOWN = 300
 
@@ -65,7 +67,9 @@ def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
 
     if handle.killed_for is not None:
         state = WorkerState.DYING
-    elif handle.leaving or handle.retired:
+    elif handle.suspended:
+        state = WorkerState.FROZEN
+    elif handle.leaving or handle.retired or handle.recycled:
         state = WorkerState.LEAVING
     elif task is not None:
         state = WorkerState.RUNNING
@@ -102,6 +106,8 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
     bad = tuple(ledger.bad)
     for record in reversed(bad[-BAD_SHOWN:]):
         shown.setdefault(record.id, record)
+    for kept in dispatcher.feeding.places.aside[:QUEUED_SHOWN]:
+        shown.setdefault(kept.id, describe(kept, message=ASIDE))
     entries = dispatcher.feeding.backlog.entries(QUEUED_SHOWN)
     queued = [entry if isinstance(entry, Job) else entry.job for entry in entries]
     queued += [task.job for task in list(dispatcher.retries.waiting.values())]

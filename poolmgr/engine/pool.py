@@ -308,7 +308,7 @@ class Pool(SteeredPool):
         if old is None:
             raise UnknownJob(job_id)
         job, tasks = old._again(self)
-        job.attempt, job.retry_of = old.attempt + 1, old.id
+        job.attempt, job.retry_of, old.retried = old.attempt + 1, old.id, True
         self.log(f"job {old.id} is retried as job {job.id}", job_id=job.id)
         if isinstance(job, Job):
             (self._submit if type(job) is Job else self._dispatcher.submit_entry)(job)

@@ -9,15 +9,18 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing import pool
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from poolmgr.engine import acts, picture
+from poolmgr.engine import acts, picture, worker_acts
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.tape import Reader
 from poolmgr.errors import PoolClosed
 
 if TYPE_CHECKING:
     from poolmgr.model.snapshot import PoolSnapshot
+
+
+Where = Literal["up", "down", "top"]
 
 
 class SteeredPool(pool.Pool):
@@ -48,8 +51,13 @@ class SteeredPool(pool.Pool):
         """Start tasks again."""
         self._dispatcher.mailbox.ask(acts.hold, self._dispatcher, False)
 
-    def cancel(self, job_id: int) -> bool:
+    def cancel(self, job_id: int, *, undo: float = 0.0) -> bool:
         """Take a job out of the queue; if it runs, raise KeyboardInterrupt inside it.
+
+        Args:
+            job_id: The job.
+            undo: Seconds in which :meth:`uncancel` can put a job that waits back into its place. It ends when they
+                are over; who waits for it waits for so long.
 
         Returns:
             False if it had ended already.
@@ -58,7 +66,39 @@ class SteeredPool(pool.Pool):
             UnknownJob: There is no such job.
             PoolClosed: The pool has ended.
         """
-        return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id)
+        return self._cancel(job_id, undo) is not acts.Cancelled.HAD_ENDED
+
+    def _cancel(self, job_id: int, undo: float) -> acts.Cancelled:
+        return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id, undo)
+
+    def uncancel(self, job_id: int) -> bool:
+        """Put a job back into the queue that was cancelled with ``undo``, as if nothing had been.
+
+        Returns:
+            False if it is too late, or it was not cancelled so.
+
+        Raises:
+            PoolClosed: The pool has ended.
+        """
+        return self._dispatcher.mailbox.ask(acts.uncancel, self._dispatcher, job_id)
+
+    def move(self, job_id: int, where: Where) -> bool:
+        """Move a job that waits past one other, or before all others, of its priority.
+
+        Args:
+            job_id: The job.
+            where: ``up``, ``down`` or ``top``.
+
+        Returns:
+            False if it was there already, or does not wait.
+
+        Raises:
+            PoolClosed: The pool has ended.
+        """
+        return self._move(job_id, where)[1] is not None
+
+    def _move(self, job_id: int, where: Where) -> tuple[bool, int | None]:
+        return self._dispatcher.mailbox.ask(acts.move, self._dispatcher, job_id, where)
 
     def withdraw(self, job_ids: Iterable[int]) -> list[int]:
         """Cancel those of the jobs that no worker has begun, and leave the others alone; unknown ids too.
@@ -92,6 +132,67 @@ class SteeredPool(pool.Pool):
             PoolClosed: The pool has ended.
         """
         return self._dispatcher.mailbox.ask(acts.kill, self._dispatcher, job_id, grace)
+
+    def failed_ids(self) -> list[int]:
+        """The jobs that failed or were lost, are remembered, and were not retried; who killed a job has meant it.
+
+        Raises:
+            PoolClosed: The pool has ended.
+        """
+        return self._dispatcher.mailbox.ask(acts.retryable, self._dispatcher)
+
+    # -- one worker: by its slot, and, so that no act meets another one, by the number of its process there
+
+    def suspend(self, slot: int, generation: int | None = None) -> int:
+        """Stop a worker and what its jobs have started (SIGSTOP): it is fed nothing, and its time limits stand still.
+
+        Args:
+            slot: The worker's, as in a snapshot.
+            generation: Its process, as in a snapshot; None means whichever is there.
+
+        Returns:
+            Its process id.
+
+        Raises:
+            UnknownWorker: There is none, or it is another process.
+            ValueError: It is still starting.
+            PoolClosed: The pool has ended.
+        """
+        return self._dispatcher.mailbox.ask(worker_acts.suspend, self._dispatcher, slot, generation)
+
+    def unsuspend(self, slot: int, generation: int | None = None) -> int:
+        """Let a worker go on that was stopped, by :meth:`suspend` or by anybody. As :meth:`suspend` for the rest."""
+        return self._dispatcher.mailbox.ask(worker_acts.go_on, self._dispatcher, slot, generation)
+
+    def recycle(self, slot: int, generation: int | None = None) -> int:
+        """Have a worker leave after its job, and another one take its place. As :meth:`suspend` for the rest."""
+        return self._dispatcher.mailbox.ask(worker_acts.recycle, self._dispatcher, slot, generation)
+
+    def renice(self, slot: int, value: int, generation: int | None = None) -> int:
+        """Set the nice value of a worker and of what its jobs have started. As :meth:`suspend` for the rest.
+
+        Raises:
+            OSError: The system does not allow it.
+        """
+        return self._dispatcher.mailbox.ask(worker_acts.renice, self._dispatcher, slot, generation, value)
+
+    def set_affinity(self, slot: int, cpus: Iterable[int], generation: int | None = None) -> int:
+        """Bind a worker and what its jobs have started to some CPUs. As :meth:`suspend` for the rest.
+
+        Raises:
+            OSError: There are no such CPUs, or the system does not allow it.
+        """
+        return self._dispatcher.mailbox.ask(
+            worker_acts.set_affinity, self._dispatcher, slot, generation, frozenset(cpus)
+        )
+
+    def send_signal(self, slot: int, number: int, generation: int | None = None) -> tuple[int, str]:
+        """Send a signal to a worker's process alone. As :meth:`suspend` for the rest.
+
+        Returns:
+            Its process id, and what the process makes of it, a verb: it handles, ignores, stops, goes on, or ends.
+        """
+        return self._dispatcher.mailbox.ask(worker_acts.send_signal, self._dispatcher, slot, generation, number)
 
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""

@@ -138,6 +138,8 @@ def _fits(value: object, hint: Any) -> bool:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is None:
         return type(value) is (type(None) if hint is None else hint)
+    if origin is typing.Literal:
+        return any(type(value) is type(each) and value == each for each in args)
     if origin in (typing.Union, UnionType):
         return any(_fits(value, each) for each in args)
     if origin is tuple:

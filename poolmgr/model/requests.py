@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,23 @@ class Cancel:
     """Take a queued job out, or raise ``JobStopped`` inside a running one."""
 
     job_id: int
+    #: Seconds in which ``Uncancel`` can put a queued one back; whoever waits for it is told only then.
+    undo: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncancel:
+    """Put a job back into its place in the queue that was cancelled with ``undo``."""
+
+    job_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move a queued job past one other, or before all others, of its priority."""
+
+    job_id: int
+    where: Literal["up", "down", "top"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,63 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryAllFailed:
+    """Submit all jobs again that failed or were lost, are remembered, and were not retried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Stop a worker and what its jobs have started (SIGSTOP). It is fed nothing, and its time limits stand still."""
+
+    slot: int
+    #: The worker's process, as in a snapshot; None means whichever is in the slot.
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Let a stopped worker go on (SIGCONT)."""
+
+    slot: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recycle:
+    """Have a worker leave after its job, and another one take its place."""
+
+    slot: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renice:
+    """Set the nice value of a worker and of what its jobs have started."""
+
+    slot: int
+    value: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAffinity:
+    """Bind a worker and what its jobs have started to these CPUs."""
+
+    slot: int
+    cpus: tuple[int, ...]
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendSignal:
+    """Send a signal to a worker's process."""
+
+    slot: int
+    number: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Take no more jobs, finish those there are, then let the workers leave (``close`` and ``join``)."""
 
@@ -79,7 +153,13 @@ class Terminate:
     """End all workers now; jobs that have not ended are lost or cancelled."""
 
 
-Request = Submit | CheckCall | Resize | Pause | Resume | Cancel | Kill | Retry | Drain | Terminate
+#: What is asked of one worker.
+WorkerRequest = Suspend | Continue | Recycle | Renice | SetAffinity | SendSignal
+
+Request = (
+    Submit | CheckCall | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry | RetryAllFailed
+    | WorkerRequest | Drain | Terminate
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

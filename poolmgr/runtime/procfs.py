@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+#: Signals that do nothing to a process that has no handler for them.
+_HARMLESS = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT})
+_STOPPING = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
 def resident(pid: int) -> int | None:
@@ -24,3 +28,46 @@ def stopped(pid: int) -> bool:
             return file.read().rpartition(b") ")[2][:1] in b"Tt"
     except OSError:
         return False
+
+
+def threads(pid: int) -> list[int]:
+    """The threads of a process by their numbers; empty if it is gone."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
+def masks(pid: int, thread: int | None = None) -> dict[str, int]:
+    """The signals of a process, or of one of its threads, as bits: SigPnd, ShdPnd, SigBlk, SigIgn, SigCgt."""
+    path = f"/proc/{pid}/status" if thread is None else f"/proc/{pid}/task/{thread}/status"
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().decode("ascii", "replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {name: int(value, 16) for name, _, value in pairs if name.startswith(("Sig", "Shd")) and name != "SigQ"}
+
+
+def has(mask: int, number: int) -> bool:
+    """Whether a signal is in a mask."""
+    return bool(mask >> (number - 1) & 1)
+
+
+def reaction(pid: int, number: int) -> str:
+    """What a process makes of a signal: it handles, ignores, stops, goes on, or ends. Empty if nobody knows."""
+    if number == signal.SIGKILL:
+        return "ends"
+    found = masks(pid)
+    if not found:
+        return ""
+    if has(found.get("SigIgn", 0), number):
+        return "ignores"
+    if has(found.get("SigCgt", 0), number):
+        return "handles"
+    if number in _STOPPING:
+        return "stops"
+    if number in _HARMLESS:
+        return "goes on" if number == signal.SIGCONT else "ignores"
+    return "ends"

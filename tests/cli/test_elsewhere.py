@@ -20,12 +20,13 @@ from tests.helpers.wait import wait_until
 WRONG = [
     (("ctl",), "Missing argument 'POOL'"),
     (("ctl", "far"), "Missing argument 'ACTION'"),
-    (("ctl", "far", "explode"), "there is no act 'explode'; there is resize, pause, resume, drain, terminate, kill"),
+    (("ctl", "far", "explode"), "there is no act 'explode'; there is resize, pause, resume, retry-failed, drain"),
     (("ctl", "far", "resize"), "resize takes the number of workers, and none was given"),
     (("ctl", "far", "resize", "0"), "resize takes the number of workers, 1 or more, not '0'"),
     (("ctl", "far", "resize", "-3"), "resize takes the number of workers, 1 or more, not '-3'"),
     (("ctl", "far", "resize", "5000"), "1024 is the most"),
     (("ctl", "far", "kill", "x"), "kill takes the number of a job, 1 or more, not 'x'"),
+    (("ctl", "far", "recycle", "w0"), "recycle takes the number of a worker, 1 or more, not '0'"),
     (("ctl", "far", "pause", "3"), "pause acts on the whole pool and takes no number"),
     (("ctl", "far", "pause"), "no pool 'far' of yours is running"),
     (("wait",), "Missing argument 'POOL'"),
@@ -159,6 +160,10 @@ def test_acts_reach_the_pool(tmp_path: Path) -> None:
         assert ctl("pause").stdout.startswith("held")
         wait_until(lambda: "[held]" in poolmgr("top", "-1", cwd=tmp_path).stdout)
         assert ctl("resume").stdout.startswith("resumed")
+        assert "w1 (pid " in ctl("suspend", "w1").stdout
+        assert ctl("continue", "1").stdout.endswith(" goes on\n")
+        assert ctl("recycle", "9").stderr == "poolmgr: there is no worker w9\n"
+        assert "does not wait in the queue" in ctl("top", "999").stderr
         assert ctl("retry", "2").stdout == "job 2 is submitted again as job 3\n"
         assert ctl("kill", "1").stdout == "job 1 is killed with its worker\n"
         refused = ctl("kill", "2")
