@@ -89,7 +89,7 @@ def translated(error: BaseException) -> BaseException:
         exc, value = map(_plain, error.args)
         twin = (PicklingCalledExit if exc.startswith(f"{SystemExit.__name__}(") else ResultUnsendable)(exc, value)
         return with_notes(twin, error)
-    return _TWINS[kind](*error.args) if kind in _TWINS else error
+    return with_notes(_TWINS[kind](*error.args), error) if kind in _TWINS else error
 
 
 def _plain(text: str) -> str:

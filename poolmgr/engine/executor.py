@@ -21,10 +21,11 @@ from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 from poolmgr.engine import errand
 from poolmgr.engine.future import PoolFuture
+from poolmgr.engine.optioned import ExecutorWithOptions
 from poolmgr.engine.options import JobOptions
 from poolmgr.engine.pool import Pool
 from poolmgr.errors import PoolClosed
@@ -175,6 +176,28 @@ class PoolExecutor(Executor):
             TypeError: ``buffersize`` is no int.
             RuntimeError: As :meth:`submit`.
         """
+        return self._map(fn, iterables, timeout, chunksize, buffersize, {})
+
+    def with_options(self, **options: Unpack[JobOptions]) -> ExecutorWithOptions:
+        """This executor, with options for what is submitted by way of what is returned.
+
+        ``executor.with_options(timeout=30, retries=2).submit(fetch, url)``; they are those of ``Pool.apply_async``.
+
+        Raises:
+            TypeError: There is no such option, or a value is of the wrong type.
+            ValueError: The value of an option is out of range.
+        """
+        return ExecutorWithOptions(self, options)
+
+    def _map(
+        self,
+        fn: Callable[..., T],
+        iterables: tuple[Iterable[Any], ...],
+        timeout: float | None,
+        chunksize: int,
+        buffersize: int | None,
+        options: JobOptions,
+    ) -> Iterator[T]:
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and not isinstance(buffersize, int):
@@ -184,10 +207,10 @@ class PoolExecutor(Executor):
         end = None if timeout is None else monotonic() + timeout
         calls: Iterator[tuple[Any, ...]] = zip(*iterables, strict=False)
         if chunksize == 1:
-            return self._results(fn, calls, {}, end, buffersize)
+            return self._results(fn, calls, options, end, buffersize)
         chunks = iter(lambda: tuple(islice(calls, chunksize)), ())
-        options: JobOptions = {"name": function_name(fn)}
-        lists = self._results(partial(errand.run_chunk, fn), ((chunk,) for chunk in chunks), options, end, buffersize)
+        named: JobOptions = {"name": function_name(fn), **options}
+        lists = self._results(partial(errand.run_chunk, fn), ((chunk,) for chunk in chunks), named, end, buffersize)
         return _flattened(lists)
 
     def _results(

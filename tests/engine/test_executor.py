@@ -554,3 +554,30 @@ async def test_asyncio_cancel_stops_the_call(make_executor: MakeExecutor, tmp_pa
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await asyncio.to_thread(works, executor)
+
+
+def test_calls_may_have_options(executor: poolmgr.PoolExecutor, tmp_path: Path) -> None:
+    """A view of the executor gives time limits, retries, priorities and names to what is submitted through it."""
+    limited = executor.with_options(timeout=0.5, name="limited")
+    future = limited.submit(jobs.sleep_long)
+    with pytest.raises(TimeoutError) as caught:
+        future.result(LONG)
+    assert isinstance(caught.value, poolmgr.JobTimedOut)
+    assert limited.submit(jobs.add, 1, y=2).result(LONG) == 3
+    stubborn = executor.with_options(retries=2, priority=1)
+    assert stubborn.submit(jobs.fail_until, str(tmp_path / "one"), 2, how="die").result(LONG)
+    flaky = [f"{tmp_path}/{i}:{1 + i % 2}" for i in range(6)]
+    assert list(stubborn.map(jobs.fail_item_until, flaky, chunksize=3)) == [1, 2, 1, 2, 1, 2]
+    with pytest.raises(TypeError, match="'retry'"):
+        executor.with_options(retry=1)  # type: ignore[call-arg]
+    assert {job.name for job in executor.pool.snapshot().jobs} >= {"limited"}
+
+
+def test_call_that_kills_two_workers_is_set_aside(executor: poolmgr.PoolExecutor) -> None:
+    """Its future says so, with the type that users of the stock executor catch."""
+    future = executor.with_options(retries=9).submit(jobs.leave, 3)
+    with pytest.raises(BrokenProcessPool, match="set aside") as caught:
+        future.result(LONG)
+    assert isinstance(caught.value, WorkerDied)
+    assert caught.value.deaths == 2
+    assert executor.submit(jobs.double, 2).result(LONG) == 4
