@@ -39,6 +39,7 @@ from poolmgr.tui.screens.quit import QuitScreen, idle
 from poolmgr.tui.screens.settings import SettingsScreen
 from poolmgr.tui.screens.submit import Draft
 from poolmgr.tui.settings import PACES, Settings, Value
+from poolmgr.tui.undo import LastCancel
 from poolmgr.tui.view_stack import ViewStack
 
 #: What is done when the work has ended; returns what went wrong, in one sentence.
@@ -113,7 +114,7 @@ class PoolmgrApp(ViewStack):
         self._read_only = read_only
         self._work_end = WorkEnd()
         #: What the pool has warned of.
-        self.alerts = Alerts()
+        self.alerts, self.last_cancel = Alerts(), LastCancel()
         self._ascii_filter = AsciiFilter()
         self.set_reactive(PoolmgrApp.ascii, ascii)
         self.refresh_hz: float = self.settings.get("screen", "pace", 4.0) if refresh_hz is None else refresh_hz

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.keys import Keys, _character_to_key, format_key
 
 #: The groups in the order in which help shows them.
-GROUPS = ("Move", "Look", "Mark", "Job", "Pool", "App")
+GROUPS = ("Move", "Look", "Mark", "Job", "Worker", "Pool", "App")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,23 @@ KEYS: tuple[Key, ...] = (
         "Job", "job", "r", foot=3),
     Key("job.retry_all", "R", "retry_all", "Retry all", "Retry all jobs that ended badly and were not retried (asks)",
         "Job", "job", "R"),
+    Key("job.undo", "u", "undo", "Undo", "Put back what was just taken out of the queue, for 5 seconds",
+        "Job", "job", "u"),
+    Key("job.up", "K", "move_job('up')", "Up", "Move the waiting job up in the queue, past one other",
+        "Job", "job", "K"),
+    Key("job.down", "J", "move_job('down')", "Down", "Move the waiting job down in the queue, past one other",
+        "Job", "job", "J"),
+    Key("job.top", "ctrl+k", "move_job('top')", "To the top", "Move the waiting job before all others of its priority",
+        "Job", "job", "^k"),
     Key("job.edit", "e", "edit_job", "Edit and retry", "Submit the job again with other arguments",
         "Job", "job", "e"),
     Key("job.log", "l", "job_log", "Log of it", "The log of this job alone", "Job", "job", "l"),
     Key("job.copy", "y", "copy_job", "Copy", "Copy the job's call and its result or traceback",
         "Job", "job", "y", foot=14),
+    Key("worker.suspend", "P", "suspend_worker", "Suspend",
+        "Suspend the worker (SIGSTOP), or let it go on; its time limits stand still", "Worker", "job", "P"),
+    Key("worker.menu", "S", "worker_menu", "Worker menu", "Signals, nice, CPUs, recycle: acts on one worker",
+        "Worker", "job", "S"),
     Key("pool.submit", "a", "submit", "Submit", "Submit a job by module:function and literal arguments",
         "Pool", "view", "a", foot=7),
     Key("pool.hold", "p", "hold", "Hold", "Start no more jobs, or start them again; those that run go on",
@@ -232,6 +244,8 @@ def render_markdown() -> str:
         "worker runs. Once jobs are marked, they act on those that are. Kill, drain, terminate, quit and every act",
         "on marks ask, and the harmless answer is the default. `ctrl+q` is the same as `q`. `ctrl+c` copies what is",
         "selected.",
+        "",
+        "`P` and `S` act on the worker under the cursor; in a list of jobs, on the one that runs the job.",
         "",
         "The mouse does it too: a click selects, a second one opens, a click on a column's title sorts, a click on a",
         "key of the footer is that key, and the wheel scrolls.",

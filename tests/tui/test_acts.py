@@ -30,6 +30,7 @@ from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.kill import LadderScreen
 from poolmgr.tui.screens.submit import SubmitScreen, draft_of
 from poolmgr.tui.screens.type_name import TypeNameScreen
+from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot, make_worker
 from tests.helpers.pilot import screen_text, until
@@ -50,7 +51,7 @@ SIZE = (80, 24)
         (["X", "right", "enter"], Kill(1)),
         (["tab", "x"], Cancel(1)),
         (["tab", "j", "r"], Retry(2)),
-        (["tab", "j", "j", "x"], Cancel(3)),
+        (["tab", "j", "j", "x"], Cancel(3, UNDO)),
         (["d", "y"], Drain()),
         ([*"Ttrain", "enter"], Terminate()),
         ([*"amath:factorial", "enter", *"20", "enter"], Submit("math:factorial", (20,))),
@@ -316,7 +317,7 @@ async def test_copy_takes_the_whole_text() -> None:
 async def test_help_lists_every_key() -> None:
     """? shows the table, and Esc goes back."""
     app = PoolmgrApp(FakeControl())
-    async with app.run_test(size=(80, 90)) as pilot:
+    async with app.run_test(size=(80, 110)) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         text = screen_text(app)

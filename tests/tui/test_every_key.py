@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,25 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from poolmgr.model.requests import Cancel, Kill, Pause, Resize, Retry, Submit
+from poolmgr.model.requests import (
+    Cancel,
+    Continue,
+    Kill,
+    Move,
+    Pause,
+    Recycle,
+    Renice,
+    Resize,
+    Retry,
+    RetryAllFailed,
+    SendSignal,
+    SetAffinity,
+    Submit,
+    Suspend,
+    Uncancel,
+)
 from poolmgr.model.snapshot import JobSnapshot
-from poolmgr.model.states import JobState
+from poolmgr.model.states import JobState, WorkerState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.keys import KEYS
 from poolmgr.tui.screens.alerts import AlertsScreen
@@ -33,6 +50,7 @@ from poolmgr.tui.screens.stream import StreamScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.screens.workers import WorkersView
+from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_log, make_snapshot
@@ -302,12 +320,83 @@ async def unmarks(cockpit: Cockpit) -> None:
 
 
 async def retries_all(cockpit: Cockpit) -> None:
-    """R asks once, and retries what failed or was lost and was not retried yet."""
+    """R asks once, and has all retried that failed or were lost and were not retried yet."""
     await cockpit.press("R")
     assert "Retry 3 jobs?" in screen_text(cockpit.app)
     await cockpit.press("y")
-    await cockpit.until(lambda: len(cockpit.control.requests) == 3)
-    assert cockpit.control.requests == [Retry(11), Retry(12), Retry(13)]
+    await cockpit.until(lambda: cockpit.control.requests)
+    assert cockpit.control.requests == [RetryAllFailed()]
+
+
+async def undoes(cockpit: Cockpit) -> None:
+    """u puts back what x has taken out of the queue, one job or all that were marked; then there is nothing to undo."""
+    await cockpit.press("3", *"/state:Q", "enter", "x")
+    await cockpit.until(lambda: cockpit.control.requests == [Cancel(16, UNDO)])
+    await cockpit.press("u", "u")
+    await cockpit.until(lambda: cockpit.control.requests[1:] == [Uncancel(16)])
+    await cockpit.press("space", "space", "x", "y")
+    await cockpit.until(lambda: cockpit.control.requests[2:] == [Cancel(16, UNDO), Cancel(17, UNDO)])
+    await cockpit.press("u")
+    await cockpit.until(lambda: cockpit.control.requests[4:] == [Uncancel(16), Uncancel(17)])
+
+
+def moves_job(key: str, where: Any) -> Press:
+    """A key moves a job that waits, and does nothing to one that does not."""
+
+    async def press(cockpit: Cockpit) -> None:
+        await cockpit.press("3", key)
+        assert cockpit.control.requests == []
+        await cockpit.press(*"/state:Q", "enter", "j", key)
+        await cockpit.until(lambda: cockpit.control.requests == [Move(17, where)])
+        await cockpit.until(lambda: not cockpit.jobs.held)
+
+    return press
+
+
+async def suspends(cockpit: Cockpit) -> None:
+    """P stops the worker under the cursor or that of the job, lets one go on that stands, and asks for many."""
+    await cockpit.press("2", "P")
+    await cockpit.until(lambda: cockpit.control.requests == [Suspend(0, 1)])
+    workers = cockpit.control.picture.workers
+    frozen = replace(workers[1], state=WorkerState.FROZEN)
+    cockpit.control.change(workers=(workers[0], frozen), time=NOW + 1)
+    cockpit.app.pull()
+    await cockpit.press("j", "P")
+    await cockpit.until(lambda: cockpit.control.requests[1:] == [Continue(1, 1)])
+    await cockpit.press("g", "space", "space", "P")
+    assert "Suspend 1 worker?" in screen_text(cockpit.app)
+    await cockpit.press("y")
+    await cockpit.until(lambda: cockpit.control.requests[2:] == [Suspend(0, 1)])
+
+
+async def picks(cockpit: Cockpit, downs: int, *then: str) -> None:
+    """Take an entry of the worker's menu, and answer what it asks."""
+    await cockpit.press("S")
+    await cockpit.until(lambda: isinstance(cockpit.app.screen, PickScreen))
+    await cockpit.press(*downs * ["j"], "enter", *then)
+
+
+async def worker_menu(cockpit: Cockpit) -> None:
+    """S offers what can be done to a worker; what cannot be meant is said where it was typed."""
+    requests = cockpit.control.requests
+    await cockpit.press("2")
+    await picks(cockpit, 0)
+    await picks(cockpit, 1)
+    await picks(cockpit, 2, *"33", "enter")
+    assert "from -20 to 19" in screen_text(cockpit.app)
+    await cockpit.press("backspace", "enter")
+    await picks(cockpit, 3, *"1-", "enter")
+    assert "such as 0-3,6" in screen_text(cockpit.app)
+    await cockpit.press("2", "enter")
+    await picks(cockpit, 4)
+    await picks(cockpit, 10, *"sigfoo", "enter")
+    assert "There is no signal 'sigfoo' here." in screen_text(cockpit.app)
+    await cockpit.press(*6 * ["backspace"], *"usr1", "enter")
+    await cockpit.until(lambda: len(requests) == 6)
+    assert requests == [
+        Suspend(0, 1), Recycle(0, 1), Renice(0, 3, 1), SetAffinity(0, (1, 2), 1), SendSignal(0, 2, 1),
+        SendSignal(0, 10, 1),
+    ]  # fmt: skip
 
 
 async def edits(cockpit: Cockpit) -> None:
@@ -418,6 +507,12 @@ CASES: dict[str, Press] = {
     "job.kill": asks(Kill(10), "tab", "X", "y"),
     "job.retry": asks(Retry(11), "tab", "j", "r"),
     "job.retry_all": retries_all,
+    "job.undo": undoes,
+    "job.up": moves_job("K", "up"),
+    "job.down": moves_job("J", "down"),
+    "job.top": moves_job("ctrl+k", "top"),
+    "worker.suspend": suspends,
+    "worker.menu": worker_menu,
     "job.edit": edits,
     "job.log": shows_log_of_job,
     "job.copy": copies_job,

@@ -6,6 +6,7 @@ returns.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.screen import Screen
 from textual.widget import Widget
 
-from poolmgr.model.requests import Cancel, Kill, Request, Retry
+from poolmgr.model.requests import Cancel, Kill, Request, Retry, RetryAllFailed
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.format import count, harmless, plural
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.kill import LadderScreen, kill_question
 from poolmgr.tui.screens.submit import SubmitScreen, draft_of
+from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.job_text import plain
 
 if TYPE_CHECKING:
@@ -101,17 +103,18 @@ class JobScreen(Screen[None]):
 
     def action_cancel_job(self) -> None:
         """Stop softly."""
-        self._act("cancel_job", "Stop", "Queued ones are taken out; JobStopped is raised in those that run.", Cancel)
+        text = "Queued ones are taken out; JobStopped is raised in those that run."
+        self._act("cancel_job", "Stop", text, _stop)
 
     def action_retry_job(self) -> None:
         """Submit again."""
-        self._act("retry_job", "Retry", "Each is submitted again with its own arguments.", Retry)
+        self._act("retry_job", "Retry", "Each is submitted again with its own arguments.", _retry)
 
     def action_kill_job(self) -> None:
         """Ask, then kill with the worker."""
         if self.marked():
             text = "Their workers will die with their child processes, and new ones take their places."
-            self._act("kill_job", "Kill", text, Kill)
+            self._act("kill_job", "Kill", text, lambda target: Kill(target.id))
             return
         target = self.aim()
         if target is None:
@@ -125,26 +128,35 @@ class JobScreen(Screen[None]):
 
         self.app.push_screen(kill_question(self.cockpit.snapshot, target.id), answered)
 
-    def _act(self, action: str, verb: str, text: str, make: Callable[[int], Request]) -> None:
+    def _act(self, action: str, verb: str, text: str, make: Callable[[Target], Request]) -> None:
         marked = self.marked()
         if not marked:
             target = self.aim()
             if target is not None:
-                self.cockpit.send(make(target.id))
+                self._send([make(target)], verb)
             return
         able = [target for target in marked if target.can(action)]
         jobs = [target.job for target in able if target.job is not None]
         rest = len(marked) - len(able)
         left = f"\n{plural(rest, 'marked job')} cannot be meant: {verb.lower()} makes no sense there." if rest else ""
-        self._ask_many(verb, [target.id for target in able], f"{text}\n{_which(jobs)}{left}", make)
+        title = f"{verb} {plural(len(able), 'job')}?"
+        self._ask_many(title, verb, [make(target) for target in able], f"{text}\n{_which(jobs)}{left}")
 
-    def _ask_many(self, verb: str, ids: Sequence[int], text: str, make: Callable[[int], Request]) -> None:
+    def _ask_many(self, title: str, verb: str, requests: Sequence[Request], text: str) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
-                self.cockpit.send_all([make(job_id) for job_id in ids], verb)
+                self._send(requests, verb)
 
-        title = f"{verb} {plural(len(ids), 'job')}?"
         self.app.push_screen(ConfirmScreen(title, text, yes=verb, no="Leave them"), answered)
+
+    def _send(self, requests: Sequence[Request], verb: str) -> None:
+        undoable = [request.job_id for request in requests if isinstance(request, Cancel) and request.undo]
+        if undoable:
+            self.cockpit.last_cancel.note(undoable, time.monotonic())
+        if len(requests) == 1:
+            self.cockpit.send(requests[0])
+        else:
+            self.cockpit.send_all(requests, verb)
 
     def action_edit_job(self) -> None:
         """Open the form with the job's call in it."""
@@ -163,8 +175,9 @@ class JobScreen(Screen[None]):
         """Ask, then retry all that ended badly."""
         jobs = self._to_retry()
         if jobs:
-            text = f"Each is submitted again with its own arguments.\n{_which(jobs)}"
-            self._ask_many("Retry", [job.id for job in jobs], text, Retry)
+            text = "Each is submitted again with its own arguments; so are those that are no longer shown here."
+            title = f"Retry {plural(len(jobs), 'job')}?"
+            self._ask_many(title, "Retry", [RetryAllFailed()], f"{text}\n{_which(jobs)}")
 
     # --- without the pool
 
@@ -182,6 +195,14 @@ class JobScreen(Screen[None]):
         target = self.target()
         if target is not None:
             self.cockpit.show_log_of(target.id)
+
+
+def _stop(target: Target) -> Cancel:
+    return Cancel(target.id, UNDO if target.state is JobState.QUEUED else 0.0)
+
+
+def _retry(target: Target) -> Retry:
+    return Retry(target.id)
 
 
 def not_retried(snapshot: PoolSnapshot) -> list[JobSnapshot]:

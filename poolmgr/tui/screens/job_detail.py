@@ -12,14 +12,15 @@ from textual.content import Content
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.repaint import retitle
-from poolmgr.tui.screens.base import JobScreen, Target
+from poolmgr.tui.screens.base import Target
+from poolmgr.tui.screens.worker_acts import WorkerScreen
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import JobText, describe
 from poolmgr.tui.widgets.key_bar import KeyBar
 from poolmgr.tui.widgets.log_view import LogView
 
 
-class JobDetail(JobScreen):
+class JobDetail(WorkerScreen):
     """Follows one job from frame to frame; ``n`` and ``N`` go to other jobs that ended badly."""
 
     AUTO_FOCUS = "#job"

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from poolmgr.model.requests import Drain, Pause, Reply, Resize, Resume, Terminate
 from poolmgr.model.states import PoolState
 from poolmgr.tui.format import count, harmless, plural
-from poolmgr.tui.screens.base import JobScreen
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.size import SizeScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
+from poolmgr.tui.screens.worker_acts import WorkerScreen
 
 _OPEN_ONLY = ("submit", "hold", "grow", "shrink", "set_size", "drain")
 
 
-class PoolScreen(JobScreen):
+class PoolScreen(WorkerScreen):
     """A screen of one pool, with every act on it."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.screens.base import Target
@@ -170,14 +170,31 @@ class View(PoolScreen):
         ids = [worker.job_id for worker in table.marked if worker.job_id is not None]
         return [Target(job_id, JobState.RUNNING, snapshot.job(job_id)) for job_id in dict.fromkeys(ids)]
 
+    def worker(self) -> WorkerSnapshot | None:
+        """The worker under the cursor; in a list of jobs, the one that runs the job."""
+        return self.list.cursor_row if isinstance(self.list, WorkersTable) else super().worker()
+
+    def marked_workers(self) -> list[WorkerSnapshot]:
+        """The workers that are marked, if the list is one of workers."""
+        return self.list.marked if isinstance(self.list, WorkersTable) else []
+
+    def reordered(self) -> None:
+        """Who moves a job wants to see it move: nothing is held."""
+        if self.list is not None:
+            self.list.release()
+
     def aim(self) -> Target | None:
         """As ``target``, but not if the row aimed at has just left the list from under the cursor."""
+        return None if self.missed() else self.target()
+
+    def missed(self) -> bool:
+        """Whether the row aimed at has just left the list; then the next key means what is there now."""
         table = self.list
-        if table is not None and table.lost is not None:
-            table.bind_here()
-            self.cockpit.tell("What was under the cursor has left the list, so nothing was done.", ok=False)
-            return None
-        return self.target()
+        if table is None or table.lost is None:
+            return False
+        table.bind_here()
+        self.cockpit.tell("What was under the cursor has left the list, so nothing was done.", ok=False)
+        return True
 
     @on(VirtualTable.Opened)
     def _opened(self) -> None:

@@ -125,6 +125,10 @@ class ListTable(VirtualTable[Row]):
             self.is_attached and self.app.screen is not self.screen
         )
 
+    def release(self) -> None:
+        """Hold the order no longer."""
+        self._moved_at = float("-inf")
+
     def _as_they_stand(self, kept: Iterable[Row]) -> list[Row | Group]:
         """Each row at its place, in its newest state; one that is gone as it was, new ones at the end."""
         newest = {self.key_of(row): row for row in self._source}
