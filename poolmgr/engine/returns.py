@@ -84,10 +84,12 @@ class Returns:
     def _limited(self, handle: Handle, now: float) -> None:
         if now - handle.limited_at < SETTLED:
             return
-        limit, start = handle.limit or 0, int(handle.cells.view[START])
+        # Looked at before the results are taken: a worker that commits its last task and leaves between the two looks
+        # would seem to have left that task undone.
+        limit, start, all_left = handle.limit or 0, int(handle.cells.view[START]), handle.all_left
         with handle.lock:
             self._drain.collect(handle)
-            if handle.all_left:
+            if all_left:
                 self._feeding.put_back(handle.take_back(handle.drained))
                 handle.lift_limit()
                 self._feeding.freed(handle)
