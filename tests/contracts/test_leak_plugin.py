@@ -55,7 +55,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     command = [sys.executable, "-c", shorten, "-p", "tests.helpers.leaks", "-p", "no:cacheprovider", "-rA"]
     run = subprocess.run(
         [*command, "-c", str(settings), str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Of the options of the run that this test is part of, none is meant for this one.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         cwd=folder,
         capture_output=True,
         text=True,

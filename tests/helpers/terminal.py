@@ -25,6 +25,12 @@ from tests.helpers.commands import COMMAND, PATIENCE
 LOOK = 0.05
 
 
+def _environment(locale: str, home: Path) -> dict[str, str]:
+    # A size that somebody wrote down goes before the terminal's own.
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return {**inherited, "TERM": "xterm-256color", "LC_ALL": locale, "XDG_CONFIG_HOME": str(home)}
+
+
 class Terminal:
     """A command on a terminal of its own. Made by :func:`terminal`."""
 
@@ -43,7 +49,7 @@ class Terminal:
             stdout=self._tty,
             stderr=self._tty,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "LC_ALL": locale, "XDG_CONFIG_HOME": str(cwd)},
+            env=_environment(locale, cwd),
         )
 
     def read(self) -> str:
