@@ -71,6 +71,10 @@ class UnknownWorker(PoolmgrError, LookupError):
         return f"there is no worker {name}"
 
 
+class NoStack(PoolmgrError):
+    """A worker's stack is not to be had; the text says why."""
+
+
 class JobError(PoolmgrError):
     """The root of the errors that end a job without its own result or exception."""
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from poolmgr.control import worker_acts
+from poolmgr.control import looks, worker_acts
 from poolmgr.control.target import check_call, load_target
 from poolmgr.engine.acts import Cancelled
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
@@ -21,18 +21,22 @@ from poolmgr.model.requests import (
     Cancel,
     CheckCall,
     Drain,
+    Inspect,
     Kill,
     Move,
     Pause,
+    Profile,
     Reply,
     Request,
     Resize,
     Resume,
     Retry,
     RetryAllFailed,
+    Stack,
     Submit,
     Terminate,
     Uncancel,
+    WorkerLook,
 )
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
@@ -101,7 +105,8 @@ class LocalControl:
             reply = self._carry_out(request)
         except (UsageError, UnknownJob, UnknownWorker, ValueError) as error:
             return Reply(False, str(error), getattr(request, "job_id", None))
-        self._collector.request_frame()
+        if not isinstance(request, WorkerLook):
+            self._collector.request_frame()
         return reply
 
     def close(self) -> None:
@@ -147,6 +152,8 @@ class LocalControl:
             case Terminate():
                 self._wait_in_thread("poolmgr-terminate", self._terminate)
                 return Reply(True, "terminating: all workers end now")
+            case Stack() | Profile() | Inspect():
+                return looks.answer(self._pool, request)
             case _:
                 return worker_acts.carry_out(self._pool, request)
 

@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from poolmgr.errors import UsageError
+from poolmgr.model.cpus import shorten
 from poolmgr.model.requests import Continue, Recycle, Renice, Reply, SendSignal, SetAffinity, Suspend, WorkerRequest
 
 if TYPE_CHECKING:
@@ -81,14 +82,3 @@ def _send_signal(pool: Pool, slot: int, number: int, generation: int | None) -> 
         raise UsageError(f"there is no signal {number}") from None
     pid, makes = pool.send_signal(slot, number, generation)
     return Reply(True, f"w{slot + 1} (pid {pid}) got {word}{_MAKES.get(makes, '')}")
-
-
-def shorten(cpus: tuple[int, ...]) -> str:
-    """``0-3,6`` for 0, 1, 2, 3 and 6."""
-    parts: list[list[int]] = []
-    for cpu in sorted(set(cpus)):
-        if parts and parts[-1][-1] == cpu - 1:
-            parts[-1].append(cpu)
-        else:
-            parts.append([cpu])
-    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

@@ -43,6 +43,8 @@ class Handle:
     fate: JobError | None = None
     #: Whether it has more memory than it may keep: it is sent nothing more.
     oversized = False
+    #: The last stacks that were taken, and when (s since the epoch).
+    last_stack: tuple[float, str] | None = None
     #: True while it is stopped because an operator wants it so, and fed nothing.
     suspended = False
     #: True once another one is wanted in its place: it leaves after its job.
@@ -64,6 +66,8 @@ class Handle:
         self.retired = False
         #: True once its process is gone.
         self.dead = False
+        #: Held while somebody takes its stacks.
+        self.tapped = threading.Lock()
         #: Held while results are taken out of the ring.
         self.lock = threading.Lock()
         #: What was sent and not yet booked; ``offset`` tasks of its head are booked.

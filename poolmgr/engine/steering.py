@@ -194,6 +194,33 @@ class SteeredPool(pool.Pool):
         """
         return self._dispatcher.mailbox.ask(worker_acts.send_signal, self._dispatcher, slot, generation, number)
 
+    def pid_of(self, slot: int, generation: int | None = None) -> int:
+        """The process id of a worker that lives. As :meth:`suspend` for the rest."""
+        return self._dispatcher.mailbox.ask(worker_acts.find, self._dispatcher, slot, generation).pid
+
+    def stack(self, slot: int, generation: int | None = None) -> str:
+        """The stacks of all threads of a worker now, as faulthandler writes them, also while its job computes in C.
+
+        Takes a few milliseconds. As :meth:`suspend` for the rest.
+
+        Raises:
+            NoStack: The worker does not tell; the text says why.
+        """
+        return self.stacks(slot, 1, 0.0, generation)[0]
+
+    def stacks(self, slot: int, count: int, every: float, generation: int | None = None) -> list[str]:
+        """As :meth:`stack`, ``count`` times, one every so many seconds: a profile, if there are many."""
+        handle, tap = self._dispatcher.mailbox.ask(worker_acts.tap, self._dispatcher, slot, generation)
+        found: list[str] = []
+        with tap, handle.tapped:
+            begun = time.monotonic()
+            while len(found) < count:
+                found.append(tap.take())
+                handle.last_stack = time.time(), found[-1]
+                if len(found) < count:
+                    time.sleep(max(0.0, begun + len(found) * every - time.monotonic()))
+        return found
+
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
         submitted = self._dispatcher.next_id() - 1

@@ -24,7 +24,8 @@ from poolmgr.engine import wire
 from poolmgr.engine.cloud import Carried
 from poolmgr.engine.parts import Load, Spares
 from poolmgr.engine.tasks import Batches
-from poolmgr.runtime.cells import START, Cells
+from poolmgr.runtime import stacks
+from poolmgr.runtime.cells import STACKS, START, Cells
 from poolmgr.runtime.lifeline import Lifeline
 from poolmgr.runtime.output import redirect
 from poolmgr.runtime.signals import take_again
@@ -82,6 +83,7 @@ def main(setup: Setup) -> None:
     with contextlib.suppress(PermissionError):
         # A group of its own: a Ctrl-C at the terminal reaches the owner alone, and a kill reaches the job's children.
         os.setpgid(0, 0)
+    setup.cells.view[STACKS] = stacks.offer()
     printed = None
     if setup.output is not None:
         printed = redirect(setup.output[0].fd, setup.output[1].fd, lambda: setup.cells.view[START])

@@ -15,8 +15,10 @@ from collections.abc import Collection
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
-from poolmgr.errors import UnknownWorker
+from poolmgr.errors import NoStack, UnknownWorker
+from poolmgr.runtime.cells import STACKS
 from poolmgr.runtime.procfs import reaction, threads
+from poolmgr.runtime.stacks import Tap
 from poolmgr.runtime.tree import descendants
 
 #: Rounds over a process's threads until no new one is found: a thread that is started meanwhile may have missed it.
@@ -114,6 +116,23 @@ def send_signal(dispatcher: Dispatcher, slot: int, generation: int | None, numbe
     makes = reaction(handle.pid, number)
     handle.signal(number)
     return _tell(dispatcher, handle, f"got {signal.Signals(number).name}"), makes
+
+
+def tap(dispatcher: Dispatcher, slot: int, generation: int | None) -> tuple[Handle, Tap]:
+    """What takes the stacks of a worker, for another thread.
+
+    Raises:
+        NoStack: The worker has none to tell.
+    """
+    handle = find(dispatcher, slot, generation)
+    fd = int(handle.cells.view[STACKS])
+    if fd < 0:
+        raise NoStack(f"{handle.name} is starting, or the system has no way to tell stacks")
+    try:
+        pidfd = os.pidfd_open(handle.pid)
+    except (AttributeError, OSError) as error:
+        raise NoStack(f"{handle.name} cannot be reached: {error}") from error
+    return handle, Tap(handle.pid, pidfd, fd)
 
 
 def _tell(dispatcher: Dispatcher, handle: Handle, what: str) -> int:

@@ -144,6 +144,31 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class Stack:
+    """Tell the stacks of a worker's threads now, with source lines; also while its job computes in C."""
+
+    slot: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Look at a worker's stack many times for so many seconds, and tell which lines were found how often."""
+
+    slot: int
+    seconds: float = 5.0
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look at a worker's process: nice, CPUs, threads, descriptors, memory, children."""
+
+    slot: int
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Take no more jobs, finish those there are, then let the workers leave (``close`` and ``join``)."""
 
@@ -155,10 +180,12 @@ class Terminate:
 
 #: What is asked of one worker.
 WorkerRequest = Suspend | Continue | Recycle | Renice | SetAffinity | SendSignal
+#: What only looks at one worker; the answer has lines.
+WorkerLook = Stack | Profile | Inspect
 
 Request = (
     Submit | CheckCall | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry | RetryAllFailed
-    | WorkerRequest | Drain | Terminate
+    | WorkerRequest | WorkerLook | Drain | Terminate
 )  # fmt: skip
 
 
@@ -169,3 +196,5 @@ class Reply:
     ok: bool
     text: str
     job_id: int | None = None
+    #: What was looked for, where a sentence cannot hold it.
+    lines: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     TOLD     worker       sequence number of the last task inside which SoftTimeout was raised
     SENT     owner        batches that were sent: a worker that spins looks here for more
     TAIL     owner        bytes of the payload area that have been read: the worker may write over them
+    STACKS   worker       descriptor of the memory that it writes its stacks into, NONE if it has none
     SERIAL   worker       ns spent in making and reading pickles since the worker started
     DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
     NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
@@ -37,7 +38,7 @@ import os
 from typing import Any
 
 START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED, SOFT, SOFT_NS, TOLD = range(0, 112, 8)
-SERIAL = 112
+SERIAL, STACKS = 112, 120
 
 #: No task has this number.
 NONE = -1
@@ -77,7 +78,7 @@ class Cells:
             os.ftruncate(self._fd, SIZE)
         self._map(self._fd)
         view = self.view
-        view[START] = view[STOP] = view[SOFT] = view[TOLD] = NONE
+        view[START] = view[STOP] = view[SOFT] = view[TOLD] = view[STACKS] = NONE
         view[LIMIT] = UNLIMITED
 
     def _map(self, fd: int) -> None:

@@ -280,7 +280,17 @@ class PoolmgrApp(ViewStack):
             if self._outbox:
                 self._deliver(*self._outbox[0])
         (message.on_reply or self.tell_reply)(message.reply)
-        self.pull()
+        if message.counted:
+            self.pull()
+
+    @work(thread=True, group="looks")
+    def look(self, request: Request, on_reply: OnReply) -> None:
+        """Ask what changes nothing, and may take long: acts do not wait for it."""
+        try:
+            reply = self._control.send(request)
+        except Exception as error:
+            reply = Reply(False, f"{type(request).__name__.lower()}: {type(error).__name__}: {error}")
+        self.post_message(Replied(reply, on_reply, counted=False))
 
     def send_all(self, requests: Sequence[Request], verb: str) -> None:
         """Carry many requests to the pool, and show one sentence in the end.

@@ -67,7 +67,7 @@ KEYS: tuple[Key, ...] = (
     _view(4, "stream", "The task stream: what each worker did in each slice of the last time"),
     _view(6, "log", "The log, on the whole screen, with a search"),
     _view(7, "functions", "The functions: how many are done, how long they take, whose time they are"),
-    Key("job.open", "enter", "open", "Open", "Open the job: arguments, result, traceback, output; fold a group",
+    Key("job.open", "enter", "open", "Open", "Open the job, or in the workers' view the worker; fold a group",
         "Look", "move", "Enter", foot=6),
     Key("look.filter", "slash", "filter", "Filter",
         "Filter as you type: words, and terms such as state:FK or elapsed>1s", "Look", "view", "/", foot=4),
@@ -127,6 +127,10 @@ KEYS: tuple[Key, ...] = (
     Key("job.log", "l", "job_log", "Log of it", "The log of this job alone", "Job", "job", "l"),
     Key("job.copy", "y", "copy_job", "Copy", "Copy the job's call and its result or traceback",
         "Job", "job", "y", foot=14),
+    Key("worker.show", "b", "show_worker", "Worker", "The worker with its live stack: what it does at this moment",
+        "Worker", "job", "b"),
+    Key("worker.profile", "B", "profile_worker", "Sample", "Sample the worker's stack for 5 seconds, and count by line",
+        "Worker", "job", "B"),
     Key("worker.suspend", "P", "suspend_worker", "Suspend",
         "Suspend the worker (SIGSTOP), or let it go on; its time limits stand still", "Worker", "job", "P"),
     Key("worker.menu", "S", "worker_menu", "Worker menu", "Signals, nice, CPUs, recycle: acts on one worker",
@@ -155,7 +159,11 @@ KEYS: tuple[Key, ...] = (
         "^p :", foot=11, foot_text=("^p", "Palette"), palette=False),
 )  # fmt: skip
 #: Acts that ask something of the pool: who may only look has none of them.
-STEERS = frozenset(key.action for key in KEYS if key.group in ("Job", "Pool") and key.id not in ("job.log", "job.copy"))
+STEERS = frozenset(
+    key.action.partition("(")[0]
+    for key in KEYS
+    if key.group in ("Job", "Worker", "Pool") and key.id not in ("job.log", "job.copy", "worker.show")
+)
 #: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
 NOT_OURS = frozenset(
     ("ctrl+i", "ctrl+m", "ctrl+h", "ctrl+w", "ctrl+t", "ctrl+n", "ctrl+a", "ctrl+b", "f3", "f5", "f11", "f12")

@@ -8,13 +8,16 @@ from __future__ import annotations
 from textual import work
 from textual.app import App
 
+from poolmgr.model.snapshot import WorkerSnapshot
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.functions import FunctionsView
+from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.jobs import JobsView
 from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.stream import StreamScreen
 from poolmgr.tui.screens.view import View
+from poolmgr.tui.screens.worker_detail import WorkerDetail
 from poolmgr.tui.screens.workers import WorkersView
 
 #: The views by their names in the table of keys.
@@ -51,6 +54,14 @@ class ViewStack(App[QuitChoice]):
         if self.screen is not view:
             await self.push_screen(view)
         return view
+
+    def open_job(self, job_id: int) -> None:
+        """Show one job, above what there is."""
+        self.push_screen(JobDetail(job_id))
+
+    def open_worker(self, worker: WorkerSnapshot, *, profile: bool = False) -> None:
+        """Show one worker, above what there is; with ``profile``, begin by sampling its stack."""
+        self.push_screen(WorkerDetail(worker, profile=profile))
 
     @work(group="views")
     async def show_log_of(self, job_id: int) -> None:

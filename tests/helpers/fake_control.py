@@ -10,7 +10,7 @@ from typing import Any
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.log import LogLine
-from poolmgr.model.requests import CheckCall, Reply, Request
+from poolmgr.model.requests import CheckCall, Reply, Request, WorkerLook
 from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
@@ -32,6 +32,9 @@ class FakeControl:
         #: The calls that were only asked about, and what makes the answers.
         self.checks: list[CheckCall] = []
         self.check: Callable[[CheckCall], Reply] = lambda request: Reply(True, f"{request.target} fits")
+        #: What was only looked for, and what makes the answers.
+        self.looks: list[WorkerLook] = []
+        self.look: Callable[[WorkerLook], Reply] = lambda request: Reply(True, "seen", lines=(repr(request),))
         self.listeners: list[Listener] = []
         self.pulls = 0
         #: The threads that called ``send``.
@@ -53,6 +56,9 @@ class FakeControl:
         if isinstance(request, CheckCall):
             self.checks.append(request)
             return self.check(request)
+        if isinstance(request, WorkerLook):
+            self.looks.append(request)
+            return self.look(request)
         self.senders.add(threading.get_ident())
         self.requests.append(request)
         return self.answer(request)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -400,3 +402,25 @@ def append_line(path: str) -> str:
     """Add a line to a file and give its path back."""
     append(path, "line")
     return path
+
+
+def wait_beside_a_thread(folder: str) -> None:
+    """Wait for a thread of the job's own, which waits for a file."""
+    thread = threading.Thread(target=mark_and_wait, args=(folder,))
+    thread.start()
+    thread.join()
+
+
+def close_stacks() -> int:
+    """Close the memory into which this worker writes its stacks. Gives its pid."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if "poolmgr-stacks" in os.readlink(f"/proc/self/fd/{name}"):
+                os.close(int(name))
+    return os.getpid()
+
+
+def unregister_stacks() -> int:
+    """Take the handler away that tells stacks. Gives the worker's pid."""
+    faulthandler.unregister(signal.SIGRTMIN + 5)
+    return os.getpid()

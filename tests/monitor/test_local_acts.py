@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from poolmgr.control.worker_acts import shorten
 from poolmgr.model.requests import (
     Cancel,
     Continue,
+    Inspect,
     Move,
+    Profile,
     Recycle,
     Renice,
     RetryAllFailed,
     SendSignal,
     SetAffinity,
+    Stack,
     Suspend,
     Uncancel,
 )
 from poolmgr.model.states import JobState, WorkerState
 from tests.helpers.wait import wait_until
-from tests.monitor.test_local import Bench, refuse
+from tests.monitor.test_local import Bench, refuse, wait_for
 
 
 @pytest.fixture
@@ -68,11 +71,6 @@ def test_nice_and_cpus(bench: Bench) -> None:
     assert bench.control.send(SetAffinity(0, (cpu,))).text.endswith(f"run on CPUs {cpu} now")
     assert "cannot be bound to CPUs 1000" in bench.control.send(SetAffinity(0, (1000,))).text
     assert "such as 0-3,6" in bench.control.send(SetAffinity(0, ())).text
-
-
-def test_cpus_are_told_in_short() -> None:
-    """Neighbours are told as a range."""
-    assert shorten((6, 0, 1, 2, 3, 3)) == "0-3,6"
 
 
 def test_signals(bench: Bench) -> None:
@@ -120,3 +118,50 @@ def test_all_that_failed_are_retried_once(bench: Bench) -> None:
     assert bench.control.send(RetryAllFailed()).text == "3 jobs are submitted again"
     wait_until(lambda: bench.control.snapshot().counts.failed == 6)
     assert bench.control.send(RetryAllFailed()).text == "3 jobs are submitted again"
+
+
+def test_stack_has_source_lines(bench: Bench) -> None:
+    """The innermost line of the job that runs is told with its source."""
+    bench.busy_job()
+    reply = bench.control.send(Stack(0, 1))
+    assert (reply.ok, reply.text) == (True, "the stack of w1")
+    assert any("wait_for" in line and "while not os.path.exists(flag)" in line for line in reply.lines)
+
+
+def test_profile_finds_the_line_that_runs(bench: Bench) -> None:
+    """The job's loop is on the stack of each look."""
+    bench.busy_job()
+    reply = bench.control.send(Profile(0, 0.3))
+    assert reply.lines[0] == "6 looks"
+    assert any(line.strip().startswith("100%") and "wait_for" in line for line in reply.lines)
+    assert not bench.control.send(Profile(0, 60.0)).ok
+
+
+def test_stack_of_a_worker_that_stands_still(bench: Bench) -> None:
+    """Why there is none is said in one sentence."""
+    bench.busy_job()
+    bench.control.send(Suspend(0))
+    wait_until(lambda: worker_state(bench) is WorkerState.FROZEN)
+    assert bench.control.send(Stack(0)).text.startswith("w1 has no stack to tell: it stands still")
+
+
+def test_process_is_looked_at(bench: Bench) -> None:
+    """Nice value, CPUs, threads, descriptors, memory and children are told."""
+    job = bench.control.submit_call(start_child, (bench.flag,))
+    wait_until(lambda: any(line.startswith("child ") for line in bench.control.send(Inspect(0)).lines))
+    first, second, child = bench.control.send(Inspect(0)).lines
+    assert first.startswith("nice ")
+    assert f"parent {os.getpid()}" in first
+    assert second.startswith("RSS ")
+    assert "sleep" in child
+    bench.let_go()
+    job.get()
+    assert "there is no worker w3" in bench.control.send(Inspect(2)).text
+
+
+def start_child(flag: str) -> None:
+    """Have a child process until the file of this name is there."""
+    child = subprocess.Popen(["sleep", "600"])
+    wait_for(flag)
+    child.kill()
+    child.wait()

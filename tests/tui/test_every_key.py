@@ -49,6 +49,7 @@ from poolmgr.tui.screens.size import SizeScreen
 from poolmgr.tui.screens.stream import StreamScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
+from poolmgr.tui.screens.worker_detail import WorkerDetail
 from poolmgr.tui.screens.workers import WorkersView
 from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable
@@ -369,6 +370,28 @@ async def suspends(cockpit: Cockpit) -> None:
     await cockpit.until(lambda: cockpit.control.requests[2:] == [Suspend(0, 1)])
 
 
+async def shows_worker(cockpit: Cockpit) -> None:
+    """b shows the worker under the cursor, or the one that runs the job, with its stack."""
+    workers = (replace(cockpit.control.picture.workers[0], job_id=10), *cockpit.control.picture.workers[1:])
+    cockpit.control.change(workers=workers, time=NOW + 1)
+    cockpit.app.pull()
+    for view in ("1", "2", "3"):
+        await cockpit.press(view, "b")
+        await cockpit.until(lambda: isinstance(cockpit.app.screen, WorkerDetail))
+        await cockpit.until(lambda: "Stack(slot=0, generation=1)" in screen_text(cockpit.app))
+        await cockpit.press("escape")
+
+
+async def profiles_worker(cockpit: Cockpit) -> None:
+    """B shows the worker and samples its stack; b there goes on with the live one."""
+    await cockpit.press("2", "B")
+    await cockpit.until(lambda: "Profile(slot=0, seconds=5.0, generation=1)" in screen_text(cockpit.app))
+    await cockpit.press("b")
+    await cockpit.until(lambda: "Stack(slot=0, generation=1)" in screen_text(cockpit.app))
+    await cockpit.press("B")
+    await cockpit.until(lambda: "Profile(slot=0, seconds=5.0, generation=1)" in screen_text(cockpit.app))
+
+
 async def picks(cockpit: Cockpit, downs: int, *then: str) -> None:
     """Take an entry of the worker's menu, and answer what it asks."""
     await cockpit.press("S")
@@ -511,6 +534,8 @@ CASES: dict[str, Press] = {
     "job.up": moves_job("K", "up"),
     "job.down": moves_job("J", "down"),
     "job.top": moves_job("ctrl+k", "top"),
+    "worker.show": shows_worker,
+    "worker.profile": profiles_worker,
     "worker.suspend": suspends,
     "worker.menu": worker_menu,
     "job.edit": edits,

@@ -16,9 +16,11 @@ from poolmgr.model.requests import (
     CheckCall,
     Continue,
     Drain,
+    Inspect,
     Kill,
     Move,
     Pause,
+    Profile,
     Recycle,
     Renice,
     Reply,
@@ -29,6 +31,7 @@ from poolmgr.model.requests import (
     RetryAllFailed,
     SendSignal,
     SetAffinity,
+    Stack,
     Submit,
     Suspend,
     Terminate,
@@ -55,6 +58,9 @@ REQUESTS: list[Request] = [
     Renice(0, -5, 1),
     SetAffinity(0, (1, 2)),
     SendSignal(0, 15),
+    Stack(0, 1),
+    Profile(0, 2.5),
+    Inspect(0),
     Drain(),
     Terminate(),
 ]
@@ -77,7 +83,8 @@ def test_every_request_was_tried() -> None:
 
 def test_reply_comes_back() -> None:
     """A reply too."""
-    assert reply_from_plain(reply_to_plain(Reply(True, "done", 7))) == Reply(True, "done", 7)
+    for reply in (Reply(True, "done", 7), Reply(True, "seen", lines=("one", "two"))):
+        assert reply_from_plain(reply_to_plain(reply)) == reply
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.screens.base import Target
-from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.pool_acts import PoolScreen
 from poolmgr.tui.widgets.filter_line import FilterLine
 from poolmgr.tui.widgets.functions_table import FunctionsTable
@@ -198,9 +197,13 @@ class View(PoolScreen):
 
     @on(VirtualTable.Opened)
     def _opened(self) -> None:
+        self.open_row()
+
+    def open_row(self) -> None:
+        """Show what is under the cursor: the job, in most views."""
         target = self.target()
         if target is not None:
-            self.app.push_screen(JobDetail(target.id))
+            self.cockpit.open_job(target.id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
+from poolmgr.model.cpus import spelled_out
 from poolmgr.model.requests import (
     Continue,
     Move,
@@ -64,9 +65,11 @@ class WorkerScreen(JobScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now."""
+        if self.cockpit.forbids(action):
+            return None
         if action == "suspend_worker":
             return bool(self.marked_workers()) or self.worker() is not None or None
-        if action == "worker_menu":
+        if action in ("worker_menu", "show_worker", "profile_worker"):
             return self.worker() is not None or None
         if action == "move_job":
             target = self.target()
@@ -96,6 +99,18 @@ class WorkerScreen(JobScreen):
         title = f"{verb} {plural(len(requests), 'worker')}?"
         text = "Suspended workers stand still, with what their jobs have started, until they are continued."
         self.app.push_screen(ConfirmScreen(title, text, yes=verb, no="Leave them"), answered)
+
+    def action_show_worker(self) -> None:
+        """Show the worker with its stack."""
+        worker = self.worker()
+        if worker is not None:
+            self.cockpit.open_worker(worker)
+
+    def action_profile_worker(self) -> None:
+        """Show the worker, and sample its stack."""
+        worker = self.worker()
+        if worker is not None:
+            self.cockpit.open_worker(worker, profile=True)
 
     def action_worker_menu(self) -> None:
         """Ask what to do to the worker."""
@@ -129,7 +144,7 @@ class WorkerScreen(JobScreen):
             self._ask(name, question, read_nice, lambda value: Renice(slot, value, generation))
         elif what == "cpus":
             question = "The CPUs that it and what it has started may use, such as 0-3,6."
-            self._ask(name, question, read_cpus, lambda cpus: SetAffinity(slot, cpus, generation))
+            self._ask(name, question, spelled_out, lambda cpus: SetAffinity(slot, cpus, generation))
         elif what == "signal":
             question = "The signal, by name or number, such as SIGUSR1, usr1 or 10."
             self._ask(name, question, read_signal, lambda number: SendSignal(slot, number, generation))
@@ -179,17 +194,6 @@ def read_nice(text: str) -> int:
     if not -20 <= value <= 19:
         raise ValueError("Write a whole number from -20 to 19.")
     return value
-
-
-def read_cpus(text: str) -> tuple[int, ...]:
-    """``0-3,6`` as numbers."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) > 9999:
-            raise ValueError("Write numbers of CPUs from 0, and ranges of them, such as 0-3,6.")
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
 
 
 def read_signal(text: str) -> int:

@@ -24,6 +24,19 @@ class WorkersView(View):
         """Show a picture."""
         self.query_one(WorkersTable).take(snapshot)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter opens the worker, whether it runs a job or not."""
+        if action == "open":
+            table = self.list
+            return (table is not None and table.cursor_entry is not None) or None
+        return super().check_action(action, parameters)
+
+    def open_row(self) -> None:
+        """Show the worker under the cursor."""
+        worker = self.worker()
+        if worker is not None:
+            self.cockpit.open_worker(worker)
+
     def filtered(self) -> Filtered:
         """The workers."""
         return self.query_one(WorkersTable)

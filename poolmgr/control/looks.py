@@ -1,0 +1,63 @@
+"""What is asked about one worker of a pool in this process, and answered in lines. Nothing of the pool changes.
+
+Thread: the caller's, for as long as the look takes; source lines are read from this program's files.
+"""
+
+from __future__ import annotations
+
+import linecache
+from typing import TYPE_CHECKING
+
+from poolmgr.errors import NoStack, UnknownWorker, UsageError
+from poolmgr.model.requests import Inspect, Profile, Reply, Stack, WorkerLook
+from poolmgr.model.stacks import Profile as Found
+from poolmgr.model.stacks import parse, told
+from poolmgr.monitor.inspect import inspect
+
+if TYPE_CHECKING:
+    from poolmgr.engine.pool import Pool
+
+#: Stacks in a second of a profile: often enough to find what takes a percent in some seconds, and each costs the worker
+#: less than a millisecond.
+RATE = 20
+#: Seconds that a profile may take: whoever asks from elsewhere waits no longer for an answer.
+LONGEST = 8.0
+
+
+def answer(pool: Pool, request: WorkerLook) -> Reply:
+    """Look, and tell.
+
+    Raises:
+        UnknownWorker: The worker is not there, or another process is in its place.
+        UsageError: What is asked makes no sense.
+        PoolClosed: The pool has ended.
+    """
+    name = f"w{request.slot + 1}"
+    try:
+        match request:
+            case Stack(slot, generation):
+                lines = told(parse(pool.stack(slot, generation)), _source)
+                return Reply(True, f"the stack of {name}", lines=tuple(lines))
+            case Profile(slot, seconds, generation):
+                return _profile(pool, slot, seconds, generation)
+            case Inspect(slot, generation):
+                found = inspect(pool.pid_of(slot, generation))
+                if found is None:
+                    raise UnknownWorker(slot, replaced=False)
+                return Reply(True, f"the process of {name}", lines=tuple(found))
+    except NoStack as error:
+        return Reply(False, f"{name} has no stack to tell: {error}")
+
+
+def _profile(pool: Pool, slot: int, seconds: float, generation: int | None) -> Reply:
+    if not 0 < seconds <= LONGEST:
+        raise UsageError(f"a profile takes up to {LONGEST:g} s, not {seconds:g}")
+    found = Found()
+    for text in pool.stacks(slot, max(1, round(seconds * RATE)), 1 / RATE, generation):
+        found.add(parse(text))
+    return Reply(True, f"{seconds:g} s of w{slot + 1}", lines=tuple(found.told(_source)))
+
+
+def _source(file: str, line: int) -> str:
+    linecache.checkcache(file)
+    return linecache.getline(file, line).strip()

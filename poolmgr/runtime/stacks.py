@@ -1,0 +1,133 @@
+"""Stacks of a worker's threads, told on demand, also while its job holds the interpreter's lock in C.
+
+    worker   offer(): memory of its own, and faulthandler's handler for SIGNAL, which writes all stacks into it
+    owner    Tap: opens that memory through /proc, sends SIGNAL, waits until the handler is done, reads what came
+
+faulthandler reads the frames in the signal handler itself and runs no Python code, so it works where a handler of
+Python's would wait for ever.  Memory and not a pipe: a pipe that nobody reads would stop the job in the handler.
+
+Threads: :func:`offer` runs in the worker's main thread; a :class:`Tap` belongs to whoever made it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from types import TracebackType
+from typing import Self
+
+from poolmgr.errors import NoStack
+from poolmgr.runtime.procfs import has, masks, stopped, threads
+
+#: A real-time signal: those with names belong to programs, and the first ones to the C library.
+SIGNAL = getattr(signal, "SIGRTMIN", 0) + 5
+#: The name of the memory.
+_NAME = "poolmgr-stacks"
+#: Bytes after which the memory is emptied: an hour of looking must not fill the machine.
+LARGEST = 1 << 20
+#: Seconds that a stack may take.  It takes 2 to 7 ms; a process that waits for a disk, or for a core, takes longer.
+DEADLINE = 3.0
+#: Seconds between two looks at the memory: nobody is told when it grows, and a stack takes a few of them.
+STEP = 0.001
+#: Seconds without growth after which a stack is taken to be whole although the handler seems to be running.
+QUIET = 0.25
+
+
+def offer() -> int:
+    """Have this process tell its stacks on SIGNAL. Returns the descriptor of the memory, -1 where there is none."""
+    if not hasattr(os, "memfd_create") or not hasattr(signal, "SIGRTMIN"):
+        return -1
+    import faulthandler
+    import fcntl
+
+    fd = os.memfd_create(_NAME, os.MFD_CLOEXEC)
+    # To the end, wherever that is by then: the owner empties it now and then.
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
+    faulthandler.register(SIGNAL, file=fd, all_threads=True)
+    return fd
+
+
+class Tap:
+    """Takes stacks of one worker, one after the other, while it is entered."""
+
+    def __init__(self, pid: int, pidfd: int, fd: int) -> None:
+        """Make it.
+
+        Args:
+            pid: The worker's process id.
+            pidfd: Stands for the process, whoever has its number later; it is closed with the tap.
+            fd: What :func:`offer` has returned there.
+        """
+        self._pid, self._pidfd = pid, pidfd
+        self._path = f"/proc/{pid}/fd/{fd}"
+        self._memory = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for fd in (self._memory, self._pidfd):
+            if fd >= 0:
+                os.close(fd)
+
+    def take(self) -> str:
+        """The stacks of all threads now, as faulthandler writes them.
+
+        Raises:
+            NoStack: The worker does not tell, with the reason.
+        """
+        self._check()
+        begin = os.fstat(self._memory).st_size
+        if begin > LARGEST:
+            os.ftruncate(self._memory, 0)
+            begin = 0
+        # What a thread had blocked before stays so: it is not at our signal.
+        deaf = self._at_it()
+        try:
+            signal.pidfd_send_signal(self._pidfd, SIGNAL)
+        except OSError:
+            raise NoStack("the worker has ended") from None
+        self._wait(begin, deaf)
+        size = os.fstat(self._memory).st_size
+        return os.pread(self._memory, size - begin, begin).decode("utf-8", "backslashreplace")
+
+    def _check(self) -> None:
+        """See that the signal finds its handler, and the handler its memory: it would kill, or write elsewhere."""
+        if stopped(self._pid):
+            raise NoStack("it stands still, and tells its stack only when it goes on")
+        found = masks(self._pid)
+        if not found:
+            raise NoStack("the worker has ended")
+        if not has(found.get("SigCgt", 0), SIGNAL):
+            raise NoStack("it is starting, or its job has taken away what tells its stack")
+        with contextlib.suppress(OSError):
+            if _NAME in os.readlink(self._path):
+                if self._memory < 0:
+                    self._memory = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+                return
+        raise NoStack("its job has closed what it would write its stack into")
+
+    def _wait(self, begin: int, deaf: set[int]) -> None:
+        end = time.monotonic() + DEADLINE
+        size, grown = begin, time.monotonic()
+        while (now := time.monotonic()) < end:
+            new = os.fstat(self._memory).st_size
+            if new != size:
+                size, grown = new, now
+            elif size > begin and (now - grown > QUIET or not self._at_it() - deaf):
+                return
+            time.sleep(STEP)
+        raise NoStack(f"it has not told its stack within {DEADLINE:g} s")
+
+    def _at_it(self) -> set[int]:
+        """The threads that have our signal before them, or are in its handler, where it is blocked."""
+        found: set[int] = set()
+        for thread in threads(self._pid):
+            mask = masks(self._pid, thread)
+            if has(mask.get("SigPnd", 0) | mask.get("ShdPnd", 0) | mask.get("SigBlk", 0), SIGNAL):
+                found.add(thread)
+        return found

@@ -1,0 +1,232 @@
+"""One worker, whole: what its process is, how it did in the last minutes, its stack as it changes, its last jobs.
+
+Runs in the app's thread.  What only this screen needs (stack, process) it asks for itself, while it is the one on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+
+from poolmgr.model.buckets import NONE, SECONDS, History, Track
+from poolmgr.model.requests import Inspect, Profile, Reply, Stack
+from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
+from poolmgr.model.states import JobState
+from poolmgr.tui.format import count, duration, harmless, short_name, size, time_of_day
+from poolmgr.tui.keys import bindings
+from poolmgr.tui.marks import job_mark, worker_mark
+from poolmgr.tui.repaint import retitle
+from poolmgr.tui.screens.base import Target
+from poolmgr.tui.screens.worker_acts import WorkerScreen
+from poolmgr.tui.widgets.bars import TimeBar
+from poolmgr.tui.widgets.graph import Graph
+from poolmgr.tui.widgets.header import PoolHeader
+from poolmgr.tui.widgets.job_text import JobText
+from poolmgr.tui.widgets.key_bar import KeyBar
+
+#: Seconds between two stacks, and stacks between two looks at the process: that costs more and changes less.
+PACE, SELDOM = 0.5, 4
+#: Seconds of a profile.
+PROFILE = 5.0
+#: Seconds that the graphs go back.
+SPAN = 300
+#: Jobs of the worker that are told.
+LAST_JOBS = 8
+
+
+class WorkerDetail(WorkerScreen):
+    """Follows one worker's process from frame to frame, and says so when it is gone."""
+
+    AUTO_FOCUS = "#stack"
+    SCOPES: ClassVar[tuple[str, ...]] = ("job",)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("job"),
+        ("enter", "open", "Job"),
+        ("escape", "app.pop_screen", "Back"),
+    ]
+
+    def __init__(self, worker: WorkerSnapshot, *, profile: bool = False) -> None:
+        """With ``profile``, begin by looking for five seconds."""
+        super().__init__()
+        self._worker = worker
+        self._profile_first = profile
+        #: Whether the process is there.
+        self._alive = True
+        self._process: tuple[str, ...] = ()
+        #: What is on its way, so that a worker that answers late is not asked twice.
+        self._asked: set[type] = set()
+        self._looks = 0
+        #: True from the key until the profile is there, and while it is shown.
+        self._profiling = self._profiled = False
+
+    def compose(self) -> ComposeResult:
+        """The pool's head, the worker's facts and graphs, its stack."""
+        yield PoolHeader(id="header")
+        yield JobText(id="worker-text")
+        with Horizontal(id="worker-graphs"):
+            yield Graph(id="worker-cpu", span=SPAN, label=lambda value: f"{value:.0f}%")
+            yield Graph(id="worker-rss", span=SPAN, label=lambda value: size(int(value)))
+        yield TimeBar(id="times")
+        with VerticalScroll(id="stack"):
+            yield JobText(id="stack-text")
+        yield KeyBar("job")
+
+    def on_mount(self) -> None:
+        """Follow the app's snapshots, and look at the worker."""
+        self._title_stack("live stack: asked for")
+        self.watch(self.app, "snapshot", self._take)
+        self.set_interval(PACE, self._look)
+        if self._profile_first:
+            self.action_profile_worker()
+        self._look()
+
+    # --- pictures
+
+    def _take(self, snapshot: PoolSnapshot | None) -> None:
+        cockpit = self.cockpit
+        self.query_one(PoolHeader).take(
+            snapshot, hertz=cockpit.refresh_hz, words=cockpit.words, trouble=cockpit.trouble
+        )
+        if snapshot is None:
+            return
+        mine = (worker for worker in snapshot.workers if worker.slot == self._worker.slot)
+        worker = next((worker for worker in mine if worker.generation == self._worker.generation), None)
+        self._alive = worker is not None
+        self._worker = worker or self._worker
+        self.query_one("#worker-text", JobText).take(self._describe(snapshot))
+        self.query_one(TimeBar).take(self._worker.times)
+        self._draw(cockpit.history)
+        self.query_one(KeyBar).update_keys()
+
+    def _describe(self, snapshot: PoolSnapshot) -> Content:
+        worker = self._worker
+        mark, _ = worker_mark(worker.state)
+        state = f"{mark} {worker.state}" if self._alive else "gone: this is how it was last"
+        job = "" if worker.job_id is None else f" job {worker.job_id}, {short_name(harmless(worker.function))},"
+        parts = [
+            (f"{worker.name}  pid {worker.pid}  ", "bold"),
+            (f"{state}{job} {duration(worker.elapsed)}\n", "bold"),
+            (f"started {time_of_day(worker.started)}, process {worker.generation} of its slot", ""),
+            (f"   {count(worker.done)} done, {count(worker.failed)} failed\n", ""),
+        ]
+        parts += [(f"{harmless(line)}\n", "") for line in self._process]
+        last = [each for each in snapshot.jobs if each.pid == worker.pid and each.slot == worker.slot]
+        last.sort(key=lambda each: each.started or 0.0, reverse=True)
+        if last:
+            told = (f"{each.id} {job_mark(each.state)[0]} {_ran(each.elapsed(snapshot.time))}" for each in last)
+            parts += [("last jobs  ", "$text-muted"), (" | ".join(list(told)[:LAST_JOBS]), "")]
+        return Content.assemble(*parts)
+
+    def _draw(self, history: History | None) -> None:
+        if history is None:
+            return
+        track = history.tracks.get(self._worker.slot, Track())
+        cells = track.cells(SECONDS, history.number(SECONDS), SPAN)
+        cpu = _known([NONE if cell is None else cell.cpu for cell in cells])
+        rss = _known([NONE if cell is None else cell.rss for cell in cells])
+        now = self._worker
+        percent = "" if now.cpu_percent is None else f" {now.cpu_percent:.0f}%"
+        memory = "" if now.rss is None else f" {size(now.rss)}"
+        self.query_one("#worker-cpu", Graph).take(f"CPU{percent}, 5 min", [value / 10 for value in cpu])
+        self.query_one("#worker-rss", Graph).take(f"RSS{memory}, 5 min", rss)
+
+    # --- looks
+
+    def _look(self) -> None:
+        """Ask for the stack, and now and then for the process."""
+        if not self.is_current or not self._alive or self.cockpit.frozen:
+            return
+        slot, generation = self._worker.slot, self._worker.generation
+        if not self._profiling and not self._profiled:
+            self._look_for(Stack(slot, generation), self._took_stack)
+        if self._looks % SELDOM == 0:
+            self._look_for(Inspect(slot, generation), self._took_process)
+        self._looks += 1
+
+    def _look_for(self, request: Stack | Inspect | Profile, take: Callable[[Reply], None]) -> None:
+        kind = type(request)
+        if kind in self._asked:
+            return
+        self._asked.add(kind)
+
+        def answered(reply: Reply) -> None:
+            self._asked.discard(kind)
+            if self.is_attached:
+                take(reply)
+
+        self.cockpit.look(request, answered)
+
+    def _took_stack(self, reply: Reply) -> None:
+        if not self._profiling and not self._profiled:
+            self._title_stack("live stack, the innermost call first   B samples 5 s")
+            self._show(reply)
+
+    def _took_process(self, reply: Reply) -> None:
+        if reply.ok:
+            self._process = reply.lines
+            if self.cockpit.snapshot is not None:
+                self.query_one("#worker-text", JobText).take(self._describe(self.cockpit.snapshot))
+
+    def _took_profile(self, reply: Reply) -> None:
+        self._profiling, self._profiled = False, reply.ok
+        if reply.ok:
+            self._title_stack(f"profile, {harmless(reply.text)}   b goes on with the live stack   B samples again")
+        self._show(reply)
+
+    def _show(self, reply: Reply) -> None:
+        lines = reply.lines if reply.ok else (reply.text,)
+        self.query_one("#stack-text", JobText).take(Content("\n".join(map(harmless, lines))))
+
+    def _title_stack(self, text: str) -> None:
+        retitle(self.query_one("#stack", VerticalScroll), Content(text))
+
+    # --- keys
+
+    def target(self) -> Target | None:
+        """The job that it runs."""
+        snapshot, worker = self.cockpit.snapshot, self._worker
+        if snapshot is None or worker.job_id is None or not self._alive:
+            return None
+        return Target(worker.job_id, JobState.RUNNING, snapshot.job(worker.job_id))
+
+    def worker(self) -> WorkerSnapshot | None:
+        """This one, as long as it is there."""
+        return self._worker if self._alive else None
+
+    def action_show_worker(self) -> None:
+        """Back to the live stack."""
+        self._profiled = False
+        self._look()
+
+    def action_profile_worker(self) -> None:
+        """Look at the stack many times, and count."""
+        if self._alive and not self._profiling:
+            self._profiling, self._profiled = True, False
+            self._title_stack(f"sampling for {PROFILE:g} s ...")
+            self._look_for(Profile(self._worker.slot, PROFILE, self._worker.generation), self._took_profile)
+
+    def action_open(self) -> None:
+        """The job that it runs."""
+        target = self.target()
+        if target is not None:
+            self.cockpit.open_job(target.id)
+
+
+def _ran(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
+
+
+def _known(values: Sequence[int]) -> list[float]:
+    """From the first that is known on; where none was read, the one before holds."""
+    found: list[float] = []
+    for value in values:
+        if value != NONE:
+            found.append(float(value))
+        elif found:
+            found.append(found[-1])
+    return found

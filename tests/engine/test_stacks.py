@@ -1,0 +1,123 @@
+"""Live stacks of real workers: whatever the job does, they come, and the job knows nothing of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import poolmgr
+from poolmgr.errors import NoStack, UnknownWorker
+from poolmgr.model.stacks import parse
+from poolmgr.runtime import stacks
+from poolmgr.runtime.cells import STACKS
+from tests.engine.conftest import MakePool
+from tests.engine.test_faults import LONG, started, works
+from tests.engine.test_pool import go
+from tests.helpers import jobs
+from tests.helpers.wait import wait_until
+
+
+def job_frames(text: str) -> list[str]:
+    """The functions of the job that runs, the innermost first."""
+    return [frame.function for frame in parse(text)[0].job]
+
+
+def one(make_pool: MakePool) -> poolmgr.Pool:
+    """A pool of one worker that has started."""
+    pool = make_pool(1)
+    assert works(pool)
+    return pool
+
+
+def test_stack_of_a_job_that_waits(make_pool: MakePool, tmp_path: Path) -> None:
+    """The frames of the job are there, and it ends as if nobody had looked."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "a"))
+    started(tmp_path)
+    for _ in range(3):
+        assert job_frames(pool.stack(0))[-1] == "mark_and_wait"
+    go(tmp_path)
+    assert job.get(LONG) == "a"
+    assert works(pool)
+
+
+def test_stack_of_a_job_that_holds_the_interpreter(make_pool: MakePool, tmp_path: Path) -> None:
+    """A job that computes in C and never comes back to Python tells its stack too."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.mark_and_spin_in_c, (str(tmp_path),))
+    wait_until(lambda: list(tmp_path.iterdir()))
+    wait_until(lambda: job_frames(pool.stack(0)) == ["mark_and_spin_in_c"])
+    assert pool.kill(job.id)
+
+
+def test_stack_of_an_idle_worker_has_no_job(make_pool: MakePool) -> None:
+    """What only waits for work is no frame of a job."""
+    pool = one(make_pool)
+    wait_until(lambda: job_frames(pool.stack(0)) == [])
+
+
+def test_all_threads_of_a_job_are_told(make_pool: MakePool, tmp_path: Path) -> None:
+    """The thread that runs the job comes first, then those that it has started."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.wait_beside_a_thread, (str(tmp_path),))
+    started(tmp_path)
+    found = parse(pool.stack(0))
+    assert len(found) == 2
+    assert found[0].job[-1].function == "wait_beside_a_thread"
+    assert "mark_and_wait" in [frame.function for frame in found[1].job]
+    go(tmp_path)
+    job.get(LONG)
+
+
+def test_many_stacks_are_a_profile_and_fill_no_memory(
+    make_pool: MakePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory that a worker writes into is emptied, and no stack is cut by that."""
+    monkeypatch.setattr(stacks, "LARGEST", 2000)
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "a"))
+    [pid] = started(tmp_path)
+    found = pool.stacks(0, 30, 0.0)
+    assert {job_frames(text)[-1] for text in found} == {"mark_and_wait"}
+    fd = int(pool._dispatcher.crew.handles[0].cells.view[STACKS])
+    assert os.stat(f"/proc/{pid}/fd/{fd}").st_size <= 2000 + max(map(len, found))
+    go(tmp_path)
+    assert job.get(LONG) == "a"
+
+
+def test_several_may_look_at_once(make_pool: MakePool, tmp_path: Path) -> None:
+    """Each gets a stack that is whole, and no other one's."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), "a"))
+    started(tmp_path)
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.extend(pool.stacks(0, 5, 0.0))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 20
+    assert {(len(parse(text)), job_frames(text)[-1]) for text in found} == {(1, "mark_and_wait")}
+    go(tmp_path)
+    assert job.get(LONG) == "a"
+
+
+def test_worker_that_cannot_tell_is_left_alone(make_pool: MakePool) -> None:
+    """One that stands still, one whose job has closed the memory or taken the handler away: a reason, and no harm."""
+    pool = one(make_pool)
+    pool.suspend(0)
+    with pytest.raises(NoStack, match="stands still"):
+        pool.stack(0)
+    pool.unsuspend(0)
+    assert works(pool)
+    with pytest.raises(UnknownWorker):
+        pool.stack(0, 2)
+    for job, reason in ((jobs.close_stacks, "closed what it would write"), (jobs.unregister_stacks, "taken away")):
+        pool = one(make_pool)
+        pid = pool.apply(job)
+        with pytest.raises(NoStack, match=reason):
+            pool.stack(0)
+        assert pool.apply(jobs.pid) == pid
