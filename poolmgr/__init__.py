@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from poolmgr.monitor.board import connect
     from poolmgr.runners.publication import publish
     from poolmgr.runtime.manager import Manager
+    from poolmgr.runtime.progress import progress
 
 _HOMES = {
     "Job": "poolmgr.engine.job",
@@ -71,6 +72,7 @@ _HOMES = {
     "WorkerDied": "poolmgr.errors",
     "WorkerStartFailed": "poolmgr.errors",
     "connect": "poolmgr.monitor.board",
+    "progress": "poolmgr.runtime.progress",
     "publish": "poolmgr.runners.publication",
     "watch": "poolmgr.cli.watch",
 }
@@ -100,6 +102,7 @@ __all__ = [
     "WorkerStartFailed",
     "__version__",
     "connect",
+    "progress",
     "publish",
     "watch",
 ]

@@ -263,9 +263,9 @@ class Handle:
     def read_output(self, ledger: Ledger) -> None:
         """Move what the worker has printed into the log."""
         for pipe in self.output:
-            for sequence, line in pipe.read():
+            for sequence, line, level in pipe.read():
                 job_id = self._job_id(sequence)
-                ledger.log(line, kind=pipe.stream, slot=self.slot, pid=self.pid, job_id=job_id)
+                ledger.log(line, kind=pipe.stream, level=level, slot=self.slot, pid=self.pid, job_id=job_id)
 
     def _job_id(self, sequence: int) -> int | None:
         number = self.drained - self.offset

@@ -23,7 +23,7 @@ from poolmgr.model.states import JobState
 from poolmgr.runtime.cells import BEGAN, Cells
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import Counts, JobSnapshot
+    from poolmgr.model.snapshot import Counts, JobSnapshot, Progress
 
 #: Jobs that ended well and are remembered.  More would only push the ones that need attention off the screen.
 DONE_KEPT = 200
@@ -192,6 +192,7 @@ def describe(
     started: float | None = None,
     ended: float | None = None,
     state: JobState | None = None,
+    progress: Progress | None = None,
 ) -> JobSnapshot:
     """The picture of one job. Runs no code of a user."""
     from poolmgr.model.snapshot import JobSnapshot
@@ -216,4 +217,5 @@ def describe(
         priority=job.options.priority,
         tasks=job.tasks,
         tasks_done=job.tasks_done,
+        progress=progress,
     )

@@ -16,9 +16,10 @@ from poolmgr.engine.job import Job, Task
 from poolmgr.engine.ledger import Done, began_at, describe
 from poolmgr.model.brief import function_name
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.runtime import progress
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
+    from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, Progress, WorkerSnapshot
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
@@ -87,7 +88,16 @@ def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
         elapsed=max(0.0, now - since),
         done=handle.done,
         failed=handle.failed,
+        progress=None if task is None else _progress(handle),
     )
+
+
+def _progress(handle: Handle) -> Progress | None:
+    """How far the task in its hands is, if it says so."""
+    from poolmgr.model.snapshot import Progress
+
+    said = progress.read(handle.cells, handle.drained)
+    return None if said is None else Progress(*said)
 
 
 def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task | None]) -> tuple[JobSnapshot, ...]:
@@ -98,7 +108,12 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
         if task is not None and task.job.id not in shown:
             started = task.job.started or began_at(handle.cells) or handle.since
             shown[task.job.id] = describe(
-                task.job, slot=handle.slot, pid=handle.pid, started=started, state=JobState.RUNNING
+                task.job,
+                slot=handle.slot,
+                pid=handle.pid,
+                started=started,
+                state=JobState.RUNNING,
+                progress=_progress(handle) if task.job.tasks == 1 else None,
             )
     for job in list(ledger.active.values()):
         if job.id not in shown:

@@ -24,7 +24,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.cloud import Carried
 from poolmgr.engine.parts import Load, Spares
 from poolmgr.engine.tasks import Batches
-from poolmgr.runtime import stacks
+from poolmgr.runtime import progress, stacks
 from poolmgr.runtime.cells import STACKS, START, Cells
 from poolmgr.runtime.lifeline import Lifeline
 from poolmgr.runtime.output import redirect
@@ -84,9 +84,13 @@ def main(setup: Setup) -> None:
         # A group of its own: a Ctrl-C at the terminal reaches the owner alone, and a kill reaches the job's children.
         os.setpgid(0, 0)
     setup.cells.view[STACKS] = stacks.offer()
+    progress.show_on(setup.cells)
     printed = None
     if setup.output is not None:
+        from poolmgr.runtime import hooks
+
         printed = redirect(setup.output[0].fd, setup.output[1].fd, lambda: setup.cells.view[START])
+        hooks.install()
     bells = setup.bell.fd, setup.leader_bell.fd
     batches = Batches(setup.channel.fd, bells, setup.cells, setup.wrap_exception, printed)
     os.register_at_fork(after_in_child=batches.forked)

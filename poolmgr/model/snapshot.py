@@ -37,6 +37,23 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is, as it says itself, in a unit of its own."""
+
+    done: float
+    #: None if it did not say.
+    total: float | None = None
+    text: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """Between 0 and 1; None if there is no total."""
+        if self.total is None or self.total <= 0:
+            return None
+        return min(1.0, max(0.0, self.done / self.total))
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
     """One worker process. A slot keeps its number when its process is replaced."""
 
@@ -59,6 +76,8 @@ class WorkerSnapshot:
     cpu_history: tuple[float, ...] = ()
     #: Where its time went over the last ten seconds; None where nobody records it.
     times: Times | None = None
+    #: How far its task is; None if that says nothing.
+    progress: Progress | None = None
 
     @property
     def name(self) -> str:
@@ -94,6 +113,8 @@ class JobSnapshot:
     #: Tasks of a map and how many are finished; 1 and 0 or 1 for an ``apply_async``.
     tasks: int = 1
     tasks_done: int = 0
+    #: How far it is, or was when its worker died; None if it says nothing, or has many tasks.
+    progress: Progress | None = None
 
     def elapsed(self, now: float) -> float | None:
         """Seconds that it ran, or has been running at ``now``; None if it never started."""

@@ -21,6 +21,7 @@ from poolmgr.model.snapshot import (
     JobSnapshot,
     Machine,
     PoolSnapshot,
+    Progress,
     Rule,
     Trends,
     Verdict,
@@ -128,7 +129,7 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         time=status["time"],
         counts=_build(Counts, status["counts"]),
         workers=tuple(_worker(record) for record in status["workers"].values()),
-        jobs=tuple(_build(JobSnapshot, {**record, "state": JobState(record["state"])}) for record in status["jobs"]),
+        jobs=tuple(_job(record) for record in status["jobs"]),
         log=tuple(_build(LogLine, record) for record in status["log"]),
         history=Trends(throughput=tuple(history["throughput"]), cpu=tuple(history["cpu"])),
         rate=status["rate"],
@@ -156,8 +157,14 @@ def _worker(record: Mapping[str, Any]) -> WorkerSnapshot:
         "state": WorkerState(record["state"]),
         "cpu_history": tuple(record["cpu_history"]),
         "times": _optional(Times, record.get("times")),
+        "progress": _optional(Progress, record.get("progress")),
     }
     return _build(WorkerSnapshot, {**record, **changed})
+
+
+def _job(record: Mapping[str, Any]) -> JobSnapshot:
+    changed = {"state": JobState(record["state"]), "progress": _optional(Progress, record.get("progress"))}
+    return _build(JobSnapshot, {**record, **changed})
 
 
 def _function(function: FunctionSnapshot) -> dict[str, Any]:
@@ -188,7 +195,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # A StrEnum would need poolmgr to be unpickled.
         return str(value)
-    if isinstance(value, Times):
+    if isinstance(value, (Times, Progress)):
         return _record(value)
     return list(value) if isinstance(value, tuple) else value
 

@@ -16,6 +16,7 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     SENT     owner        batches that were sent: a worker that spins looks here for more
     TAIL     owner        bytes of the payload area that have been read: the worker may write over them
     STACKS   worker       descriptor of the memory that it writes its stacks into, NONE if it has none
+    PROGRESS worker       version of the record behind it: how far the task is; odd while that is being written
     SERIAL   worker       ns spent in making and reading pickles since the worker started
     DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
     NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
@@ -38,7 +39,9 @@ import os
 from typing import Any
 
 START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED, SOFT, SOFT_NS, TOLD = range(0, 112, 8)
-SERIAL, STACKS = 112, 120
+SERIAL, STACKS, PROGRESS = 112, 120, 128
+#: Bytes of what PROGRESS is the version of, which begins one cell behind it.
+PROGRESS_SIZE = 256
 
 #: No task has this number.
 NONE = -1
@@ -87,6 +90,8 @@ class Cells:
         self._parts: list[memoryview] = []
         #: The cells by index: ``cells.view[START]``.
         self.view = self._part(0, _CELLS, "q")
+        #: The record of which PROGRESS is the version, see ``progress.py``.
+        self.progress = self._part((PROGRESS + 8) * 8, PROGRESS_SIZE, "B")
         begin = _CELLS
         #: The columns of the ring, by ``sequence & MASK``.
         self.began = self._part(begin, _COLUMN, "q")

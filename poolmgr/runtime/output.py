@@ -17,7 +17,11 @@ LONGEST = 8192
 TURN = 1 << 16
 
 
-#: Between these bytes the worker tells whose output follows: the sequence number of its task.
+#: ``logging.WARNING`` and ``logging.ERROR``, which need no import of it.
+WARNING, ERROR = 30, 40
+_LEVELS = {b"w": "warning", b"e": "error"}
+#: Between these bytes the worker tells whose output follows: the sequence number of its task, and a letter for the
+#: level if it is that of a log record.
 MARK, MARK_END = b"\x1e", b"\x1f"
 
 
@@ -36,12 +40,12 @@ def redirect(out: int, err: int, current: Callable[[], int]) -> Printed:
     for fd in (out, err):
         if fd > 2:
             os.close(fd)
-    sys.stdout = sys.__stdout__ = _JobStream(1, current)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _JobStream(2, current)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = JobStream(1, current)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = JobStream(2, current)  # type: ignore[misc]
     return Printed(sys.stdout, sys.stderr)
 
 
-class _JobStream(io.TextIOWrapper):
+class JobStream(io.TextIOWrapper):
     """A text stream that says, before the first words of each job, whose they are."""
 
     def __init__(self, fd: int, current: Callable[[], int]) -> None:
@@ -54,15 +58,37 @@ class _JobStream(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         if not self.dirty:
-            self.dirty = True
-            os.write(self._fd, b"%b%d%b" % (MARK, self._current(), MARK_END))
+            self._mark(b"")
         return super().write(text)
+
+    def _mark(self, level: bytes) -> None:
+        self.dirty = True
+        os.write(self._fd, b"%b%d%b%b" % (MARK, self._current(), level, MARK_END))
+
+    @contextlib.contextmanager
+    def at_level(self, number: int) -> Iterator[None]:
+        """What is written within is a record of this level, as ``logging`` numbers them."""
+        level = b"e" if number >= ERROR else b"w" if number >= WARNING else b""
+        if not level:
+            yield
+            return
+        self._turn_to(level)
+        try:
+            yield
+        finally:
+            self._turn_to(b"")
+
+    def _turn_to(self, level: bytes) -> None:
+        # The job may have closed it, or the descriptor under it: that is for the write to find out.
+        with contextlib.suppress(OSError, ValueError):
+            self.flush()
+            self._mark(level)
 
 
 class Printed:
     """The worker's two streams."""
 
-    def __init__(self, *streams: _JobStream) -> None:
+    def __init__(self, *streams: JobStream) -> None:
         self._streams = streams
 
     def flush(self) -> None:
@@ -87,13 +113,14 @@ class OutputPipe:
         self.open = True
         self._rest = b""
         self._sequence = -1
+        self._level = "info"
 
     def close_worker_end(self) -> None:
         """Close the end that the worker has now."""
         os.close(self.worker_fd)
 
-    def read(self) -> Iterator[tuple[int, str]]:
-        """Yield the lines that are there, with the number of the task that printed them and without their ends.
+    def read(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the lines that are there without their ends, each with the number of the task and with its level.
 
         May be called when there is none.
         """
@@ -106,24 +133,26 @@ class OutputPipe:
         for piece in marked:
             if self._rest:
                 # Another job speaks: what the one before left without an end is a line.
-                yield self._sequence, _shown(self._rest)
+                yield self._sequence, _shown(self._rest), self._level
                 self._rest = b""
-            number, end, text = piece.partition(MARK_END)
+            mark, end, text = piece.partition(MARK_END)
             if not end:
                 # The mark itself is only half there.
                 self._rest = MARK + piece
                 return
+            number = mark.rstrip(b"we")
             if number.lstrip(b"-").isdigit():
                 self._sequence = int(number)
+                self._level = _LEVELS.get(mark[-1:], "info")
             yield from self._lines(text)
 
-    def _lines(self, data: bytes) -> Iterator[tuple[int, str]]:
+    def _lines(self, data: bytes) -> Iterator[tuple[int, str, str]]:
         *lines, self._rest = data.split(b"\n")
         while len(self._rest) > LONGEST:
             lines.append(self._rest[:LONGEST])
             self._rest = self._rest[LONGEST:]
         for line in lines:
-            yield self._sequence, _shown(line)
+            yield self._sequence, _shown(line), self._level
 
     def rest(self) -> str:
         """The line that was begun and never ended; called when the worker is gone."""

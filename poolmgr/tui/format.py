@@ -13,6 +13,8 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
+from poolmgr.model.snapshot import Progress
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 
@@ -181,3 +183,19 @@ def _spark(values: tuple[float, ...], width: int, top: float, span: int) -> str:
         level = int(sum(values[place : place + each]) * scale)
         marks.append(_LEVELS[level if 0 <= level < 8 else 0 if level < 0 else 7])
     return "".join(marks).rjust(width)
+
+
+def amount(value: float) -> str:
+    """A number of whatever a job counts: ``48,120``, ``0.25``."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
+
+
+def progress_bar(progress: Progress, width: int) -> str:
+    """How far something is, in ``width`` cells: a bar with its percent, or the number where there is no total."""
+    text = f" {harmless(progress.text)}" if progress.text else ""
+    share = progress.share
+    if share is None:
+        return fit(f"{amount(progress.done)}{text}", width)
+    percent = f"{100 * share:4.0f}%"
+    cells = max(0, min(20, width - len(percent) - (min(len(text), width // 2))))
+    return fit(f"{bar(share, 1, cells)}{percent}{text}", width)

@@ -12,6 +12,7 @@ from poolmgr.model.snapshot import (
     JobSnapshot,
     Machine,
     PoolSnapshot,
+    Progress,
     Rule,
     Trends,
     Verdict,
@@ -37,12 +38,28 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         counts=Counts(60, 15, 2, 36, 3, 1, 2, 1, tasks_done),
         workers=(
             WorkerSnapshot(
-                0, 101, WorkerState.RUNNING, 990.0, 2, 7, "resize", 1.5, 20, 1, 97.5, 1 << 20, (90.0, 97.5), TIMES
+                0,
+                101,
+                WorkerState.RUNNING,
+                990.0,
+                2,
+                7,
+                "resize",
+                1.5,
+                20,
+                1,
+                97.5,
+                1 << 20,
+                (90.0, 97.5),
+                TIMES,
+                Progress(3.0, 12.0, "page 3"),
             ),
             WorkerSnapshot(1, 102, WorkerState.IDLE, 990.1),
         ),
         jobs=(
-            JobSnapshot(7, JobState.RUNNING, "resize", "('a.png',)", 0, 101, 999.0, 999.5, name="first"),
+            JobSnapshot(
+                7, JobState.RUNNING, "resize", "('a.png',)", 0, 101, 999.0, 999.5, name="first", progress=Progress(0.5)
+            ),
             JobSnapshot(
                 5, JobState.FAILED, "fetch", "(1,)", 1, 102, 991.0, 992.0, 993.0, "KeyError: 'x'", "Traceback", 2, 3
             ),

@@ -26,7 +26,7 @@ from poolmgr.tui.screens.worker_acts import WorkerScreen
 from poolmgr.tui.widgets.bars import TimeBar
 from poolmgr.tui.widgets.graph import Graph
 from poolmgr.tui.widgets.header import PoolHeader
-from poolmgr.tui.widgets.job_text import JobText
+from poolmgr.tui.widgets.job_text import JobText, how_far
 from poolmgr.tui.widgets.key_bar import KeyBar
 
 #: Seconds between two stacks, and stacks between two looks at the process: that costs more and changes less.
@@ -114,6 +114,8 @@ class WorkerDetail(WorkerScreen):
             (f"started {time_of_day(worker.started)}, process {worker.generation} of its slot", ""),
             (f"   {count(worker.done)} done, {count(worker.failed)} failed\n", ""),
         ]
+        if worker.progress is not None and self._alive:
+            parts.append((f"so far  {how_far(worker.progress)}\n", ""))
         parts += [(f"{harmless(line)}\n", "") for line in self._process]
         last = [each for each in snapshot.jobs if each.pid == worker.pid and each.slot == worker.slot]
         last.sort(key=lambda each: each.started or 0.0, reverse=True)

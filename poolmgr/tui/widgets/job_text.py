@@ -5,10 +5,21 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, Progress, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.filter_fields import job_error
-from poolmgr.tui.format import count, duration, harmless, harmless_lines, plural, short_name, size, time_of_day
+from poolmgr.tui.format import (
+    amount,
+    bar,
+    count,
+    duration,
+    harmless,
+    harmless_lines,
+    plural,
+    short_name,
+    size,
+    time_of_day,
+)
 from poolmgr.tui.marks import JOB_STYLES, job_mark
 
 Part = tuple[str, str]
@@ -44,6 +55,8 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
         parts += _field("name", harmless(job.name))
     parts += _field("time", _times(job, snapshot.time))
     parts += _spent(job, snapshot.time)
+    if job.progress is not None:
+        parts += _field("so far", how_far(job.progress))
     if job.tasks > 1:
         parts += _field("tasks", f"{count(job.tasks_done)} of {count(job.tasks)} done")
     if job.attempt > 1 or job.retry_of is not None:
@@ -60,6 +73,16 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
         parts.append(("\n", ""))
         parts += _traceback(job.traceback)
     return Content.assemble(*parts)
+
+
+def how_far(progress: Progress) -> str:
+    """A bar, the numbers, and what the job says of it."""
+    text = f"  {harmless(progress.text)}" if progress.text else ""
+    share = progress.share
+    if share is None:
+        return f"{amount(progress.done)}{text}"
+    numbers = f"{amount(progress.done)} of {amount(progress.total or 0)}"
+    return f"{bar(share, 1, BAR)} {100 * share:.0f}%  {numbers}{text}"
 
 
 def _spent(job: JobSnapshot, now: float) -> list[Part]:

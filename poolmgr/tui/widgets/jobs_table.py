@@ -10,7 +10,7 @@ from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui.filter_fields import JOBS, JobFilter, Moment, job_error
-from poolmgr.tui.format import count, duration, harmless, plural, short_name, size, time_of_day
+from poolmgr.tui.format import count, duration, harmless, plural, progress_bar, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark
 from poolmgr.tui.repaint import retitle
@@ -105,7 +105,7 @@ class JobsTable(ListTable[JobSnapshot]):
 
     def _either(self, job: JobSnapshot, width: int) -> Cell:
         # Where there is room for one of the two: the outcome once there is one, the arguments until then.
-        told = job.message or (job.tasks > 1 and not job.state.ended)
+        told = job.message or ((job.tasks > 1 or job.progress) and not job.state.ended)
         return _message(job, width) if told else _arguments(job, width)
 
     def _elapsed(self, job: JobSnapshot, width: int) -> Cell:
@@ -173,6 +173,8 @@ def _arguments(job: JobSnapshot, width: int) -> Cell:
 def _message(job: JobSnapshot, width: int) -> Cell:
     if job.tasks > 1 and not job.state.ended:
         return f"{count(job.tasks_done)}/{count(job.tasks)} tasks", "accent"
+    if job.progress is not None and not job.state.ended:
+        return progress_bar(job.progress, width).rstrip(), "accent"
     _, style = job_mark(job.state)
     # The row names the job and the worker already: what became of them comes first in a narrow column.
     text = job.message.removeprefix(f"job {job.id}: ").removeprefix(f"worker {job.pid} ")
