@@ -24,6 +24,10 @@ def describe_exit(exitcode: int | None) -> str:
     return f"exited with code {exitcode}"
 
 
+#: How the kernel kills where memory is short, behind what :func:`describe_exit` says.
+FOR_MEMORY = " by the kernel for lack of memory"
+
+
 class PoolmgrError(Exception):
     """The root of every error that poolmgr raises of its own."""
 
@@ -88,20 +92,27 @@ class WorkerDied(JobError):
         exitcode: As ``Process.exitcode``: negative for a signal, None if unknown.
         call: The function and its arguments in short.
         deaths: How many workers have died under it: 2 for one that was tried again, and set aside then.
+        for_memory: Whether the kernel has killed it for lack of memory, by its own count.
     """
 
-    def __init__(self, job_id: int, pid: int, exitcode: int | None, call: str, deaths: int = 1) -> None:
-        super().__init__(job_id, pid, exitcode, call, deaths)
+    def __init__(
+        self, job_id: int, pid: int, exitcode: int | None, call: str, deaths: int = 1, for_memory: bool = False
+    ) -> None:
+        super().__init__(job_id, pid, exitcode, call, deaths, for_memory)
         self.job_id = job_id
         self.pid = pid
         self.exitcode = exitcode
         self.call = call
         self.deaths = deaths
+        self.for_memory = for_memory
 
     def __str__(self) -> str:
-        what = f"job {self.job_id}: worker {self.pid} {describe_exit(self.exitcode)} while it ran {self.call}; "
+        how = describe_exit(self.exitcode) + (FOR_MEMORY if self.for_memory else "")
+        what = f"job {self.job_id}: worker {self.pid} {how} while it ran {self.call}; "
         if self.deaths > 1:
             return f"{what}{self.deaths} workers have died of it, so it was set aside: find out why before you retry it"
+        if self.for_memory:
+            return f"{what}it was not run again: give it less to do at once, or run fewer workers"
         return f"{what}it was not run again, since it may have had effects: retry it if it may run twice"
 
 

@@ -22,7 +22,7 @@ from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import JobSnapshot
+    from poolmgr.model.snapshot import Death, JobSnapshot, Progress
 
 #: How a job ends that no worker has run, by its error.
 _STATES: dict[type[BaseException], JobState] = {
@@ -124,9 +124,19 @@ class Accounts:
         self._book(task, state, summary(error), "", handle, None)
         self._settle(Outcome(task.job, task.position, False, error))
 
-    def died(self, task: Task, handle: Handle, exitcode: int | None, *, terminated: bool, began: bool) -> None:
-        """The worker ended with the task in its hands."""
-        job = task.job
+    def died(
+        self,
+        task: Task,
+        handle: Handle,
+        exitcode: int | None,
+        *,
+        terminated: bool,
+        began: bool,
+        death: Death | None = None,
+        said: Progress | None = None,
+    ) -> None:
+        """The worker ended with the task in its hands; ``death`` is what is known of that, unless it was wanted."""
+        job, for_memory = task.job, death is not None and death.for_memory
         call = function_name(job.call[0]) + (f" over {job.items}" if job.items else brief_call(task.args, task.kwds))
         error: JobError
         if handle.killed_for == job.id and handle.fate is not None:
@@ -137,18 +147,22 @@ class Accounts:
             state = JobState.KILLED if began else JobState.CANCELLED
             error = PoolTerminated(job.id, began)
         else:
-            state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call)
+            state, error = JobState.LOST, WorkerDied(job.id, handle.pid, exitcode, call, 1, for_memory)
         if began:
             self.tape.lost(handle, job.call[0], state)
         if state in (JobState.FAILED, JobState.LOST):
             if self.again(task, str(error).partition(";")[0], state is JobState.LOST):
                 return
             if isinstance(error, WorkerDied) and job.tries:
-                error = WorkerDied(job.id, handle.pid, exitcode, call, job.tries_of(task.position).deaths)
+                deaths = job.tries_of(task.position).deaths
+                error = WorkerDied(job.id, handle.pid, exitcode, call, deaths, for_memory)
             for note in _notes(task):
                 error.add_note(note)
         if began and isinstance(job, Job):
             job.started = began_at(handle.cells)
+            job.said = said
+        if state is JobState.LOST:
+            job.death = death
         self._book(task, state, str(error), "", handle, None)
         self._settle(Outcome(job, task.position, False, error))
 

@@ -120,7 +120,7 @@ class Dispatcher(threading.Thread):
         )
         self.watches = Watches(self.feeding, self.drain, self.ledger, bounds)
         self.returns = self.watches.returns
-        self._undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
+        self.undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
         self.retries = Retries(self.feeding, self.ledger, self._later)
         self.accounts.again = self.retries.again
         self._ending = Ending(self.crew, self.accounts, self.feeding, self.retries, cache)
@@ -339,7 +339,7 @@ class Dispatcher(threading.Thread):
             self._receive(handle)
         # Under the lock to its end: nobody may send it anything more.
         with self.feeding.lock:
-            exitcode, words = self._undertaker.bury(handle, self.terminating)
+            exitcode, words = self.undertaker.bury(handle, self.terminating)
             if not handle.ready and not handle.leaving:
                 self._reason = self._reason or f"{words} before it was ready; is the program's main guard missing?"
             killed = exitcode in (-signal.SIGKILL, -signal.SIGTERM)

@@ -17,6 +17,7 @@ from poolmgr.model.states import JobState
 
 if TYPE_CHECKING:
     from poolmgr.engine.pool import Pool
+    from poolmgr.model.snapshot import Death, Progress
 
 #: A function of a user, and what it is called with.
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -65,6 +66,9 @@ class JobInfo:
     tasks_done: int = 0
     attempt: int = 1
     retry_of: int | None = None
+    #: How its worker died, and how far it was then, for a job that is lost.
+    death: Death | None = None
+    said: Progress | None = None
     #: Whether somebody has submitted it again.
     retried: bool = False
     #: Its priority and the like.

@@ -217,5 +217,6 @@ def describe(
         priority=job.options.priority,
         tasks=job.tasks,
         tasks_done=job.tasks_done,
-        progress=progress,
+        progress=progress or job.said,
+        death=job.death,
     )

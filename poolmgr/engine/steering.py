@@ -224,6 +224,7 @@ class SteeredPool(pool.Pool):
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool now. CPU and memory are left out: a monitor adds them."""
         submitted = self._dispatcher.next_id() - 1
+        self._dispatcher.undertaker.oom.look()
         return picture.take(self._dispatcher, self.name, str(self._ctx.get_start_method()), self._started, submitted)
 
     def record(self) -> Reader:

@@ -11,7 +11,9 @@ from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle
-from poolmgr.errors import describe_exit
+from poolmgr.engine.post_mortem import post_mortem, said
+from poolmgr.errors import FOR_MEMORY, describe_exit
+from poolmgr.runtime.oom import OomWatch
 
 
 class Undertaker:
@@ -22,6 +24,8 @@ class Undertaker:
         self._accounts = accounts
         self._drain = drain
         self._feeding = feeding
+        #: Tells whether the kernel has killed a worker for lack of memory.
+        self.oom = OomWatch()
 
     def bury(self, handle: Handle, terminating: bool) -> tuple[int | None, str]:
         """Settle all that the worker leaves behind, and close its handle.
@@ -59,7 +63,12 @@ class Undertaker:
         if held and began:
             task = task_at(held[0], 0)
             held[0] = part(held[0], 1)
-            self._accounts.died(task, handle, exitcode, terminated=terminating, began=True)
+            unasked = handle.killed_for is None and not terminating
+            death = post_mortem(handle, task.job, exitcode, self.oom, self._accounts.ledger) if unasked else None
+            self._accounts.died(
+                task, handle, exitcode, terminated=terminating, began=True, death=death, said=said(handle)
+            )
+            words += FOR_MEMORY if death is not None and death.for_memory else ""
             words += f" while it ran job {task.job.id}"
         if began or not handle.leaving or exitcode != 0:
             self._accounts.ledger.log(words, level="warning", slot=handle.slot, pid=handle.pid)

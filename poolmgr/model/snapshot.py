@@ -54,6 +54,27 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Death:
+    """How the worker of a lost job died, and what was known just before."""
+
+    #: ``SIGKILL``, or ``exit code 3``.
+    how: str
+    #: How often the kernel had killed for lack of memory before and after, by its own count; None if nobody can say.
+    oom_before: int | None = None
+    oom_after: int | None = None
+    #: The last stack that was taken of it, the innermost call first, and how many seconds before; None if none was.
+    stack: tuple[str, ...] = ()
+    stack_age: float | None = None
+    #: The last lines that the job printed.
+    output: tuple[str, ...] = ()
+
+    @property
+    def for_memory(self) -> bool:
+        """Whether the kernel killed it for lack of memory: its count has risen, and nobody else accounts for that."""
+        return self.oom_before is not None and self.oom_after is not None and self.oom_after > self.oom_before
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
     """One worker process. A slot keeps its number when its process is replaced."""
 
@@ -115,6 +136,8 @@ class JobSnapshot:
     tasks_done: int = 0
     #: How far it is, or was when its worker died; None if it says nothing, or has many tasks.
     progress: Progress | None = None
+    #: How its worker died, if that is why it is lost.
+    death: Death | None = None
 
     def elapsed(self, now: float) -> float | None:
         """Seconds that it ran, or has been running at ``now``; None if it never started."""

@@ -17,6 +17,7 @@ from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
 from poolmgr.model.snapshot import (
     Counts,
+    Death,
     FunctionSnapshot,
     JobSnapshot,
     Machine,
@@ -163,8 +164,18 @@ def _worker(record: Mapping[str, Any]) -> WorkerSnapshot:
 
 
 def _job(record: Mapping[str, Any]) -> JobSnapshot:
-    changed = {"state": JobState(record["state"]), "progress": _optional(Progress, record.get("progress"))}
+    changed = {
+        "state": JobState(record["state"]),
+        "progress": _optional(Progress, record.get("progress")),
+        "death": _death(record.get("death")),
+    }
     return _build(JobSnapshot, {**record, **changed})
+
+
+def _death(record: Mapping[str, Any] | None) -> Death | None:
+    if record is None:
+        return None
+    return _build(Death, {**record, "stack": tuple(record["stack"]), "output": tuple(record["output"])})
 
 
 def _function(function: FunctionSnapshot) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # A StrEnum would need poolmgr to be unpickled.
         return str(value)
-    if isinstance(value, (Times, Progress)):
+    if isinstance(value, (Times, Progress, Death)):
         return _record(value)
     return list(value) if isinstance(value, tuple) else value
 

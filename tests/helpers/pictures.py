@@ -8,6 +8,7 @@ from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
 from poolmgr.model.snapshot import (
     Counts,
+    Death,
     FunctionSnapshot,
     JobSnapshot,
     Machine,
@@ -62,6 +63,12 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
             ),
             JobSnapshot(
                 5, JobState.FAILED, "fetch", "(1,)", 1, 102, 991.0, 992.0, 993.0, "KeyError: 'x'", "Traceback", 2, 3
+            ),
+            JobSnapshot(
+                6,
+                JobState.LOST,
+                "encode",
+                death=Death("SIGKILL", 3, 4, ("net.py:7 read",), 2.5, ("GET a.png", "GET b.png")),
             ),
             JobSnapshot(8, JobState.QUEUED, "work", "100 items", submitted=999.9, tasks=25, tasks_done=4),
         ),

@@ -70,7 +70,8 @@ class Dashboard(View):
         elif target.job is None:
             title, text = f"Detail: job {target.id}", Content("not among the jobs shown")
         else:
-            title, text = f"Detail: job {target.id}, follows the cursor", describe(target.job, snapshot)
+            title = f"Detail: job {target.id}, follows the cursor"
+            text = describe(target.job, snapshot, self.cockpit.history)
         retitle(pane, Content(title))
         self.query_one(JobText).take(text)
 

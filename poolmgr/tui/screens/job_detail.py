@@ -59,7 +59,7 @@ class JobDetail(WorkerScreen):
         if self._job is None:
             text = Content(f"The pool does not list job {self._job_id}.")
         else:
-            text = describe(self._job, snapshot)
+            text = describe(self._job, snapshot, cockpit.history)
         self.query_one(JobText).take(text)
         self.query_one(LogView).take(snapshot.log)
         self.query_one(KeyBar).update_keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from poolmgr.model.buckets import History
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, Progress, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.filter_fields import job_error
@@ -21,6 +22,7 @@ from poolmgr.tui.format import (
     time_of_day,
 )
 from poolmgr.tui.marks import JOB_STYLES, job_mark
+from poolmgr.tui.widgets.death_text import death_card
 
 Part = tuple[str, str]
 
@@ -46,8 +48,8 @@ class JobText(Static):
             self.update(content, layout=not width or content.get_height({}, width) != height)
 
 
-def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
-    """Everything a snapshot knows about a job."""
+def describe(job: JobSnapshot, snapshot: PoolSnapshot, history: History | None = None) -> Content:
+    """Everything a snapshot knows about a job, and of a lost one what the history knows of its worker."""
     mark, style = job_mark(job.state)
     parts: list[Part] = [(f"{mark} {job.state}", f"bold {JOB_STYLES[style]}"), (_where(job, snapshot.time), "")]
     parts.append((f"\n{harmless(job.function)}{harmless(job.args)}\n\n", "bold"))
@@ -67,6 +69,8 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot) -> Content:
         parts += _field("worker", _worker(worker))
     if job.message:
         parts += _field("result" if job.state is JobState.DONE else "error", harmless(job.message))
+    if job.death is not None:
+        parts += death_card(job, job.death, history)
     parts += _tries(job, snapshot)
     parts += _like_it(job, snapshot)
     if job.traceback:
