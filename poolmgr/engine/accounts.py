@@ -66,14 +66,25 @@ class Accounts:
         else:
             self.completion.put(Values(jobs, values))
 
-    def record(self, job: Job, value: Any, handle: Handle, slot: int) -> Done | JobSnapshot:
-        """What is remembered of a job that has ended well; its times are in the ring at ``slot``."""
+    def record(self, job: Job, value: Any, handle: Handle, slot: int, *, plain: bool = False) -> Done | JobSnapshot:
+        """What is remembered of a job that has ended well.
+
+        Args:
+            job: The job.
+            value: Its plain result.
+            handle: Its worker.
+            slot: Where its times are in the ring.
+            plain: Whether its arguments are known to be plain, and its function to go by reference.
+        """
         args: Any = job.args
-        if job.kwds or not wire.all_plain(args):
-            args = brief_call(args, job.kwds or {}, limit=200)
+        func: Any = job.func
+        if not plain:
+            if job.kwds or not wire.all_plain(args):
+                args = brief_call(args, job.kwds or {}, limit=200)
+            if not wire.by_reference(func):
+                func = function_name(func)
         began, ended = handle.cells.began[slot], handle.cells.ended[slot]
         worker = handle.slot, handle.pid
-        func = job.func if wire.by_reference(job.func) else function_name(job.func)
         done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
         return done if job.attempt == 1 else done.describe(job.attempt, job.retry_of)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -71,6 +72,8 @@ class Ends:
             self.channel = Channel(ours)
             #: Wakes a caller that waits for this worker in ``get()``.
             self.leader_bell = open_here(os.eventfd(0, os.EFD_CLOEXEC))
+            self.leader_poll = select.poll()
+            self.leader_poll.register(self.leader_bell, select.POLLIN)
             # Duplicates: a forked child closes what is its owner's.
             bells = open_here(os.dup(bell)), open_here(os.dup(self.leader_bell))
             self.output = (OutputPipe("out"), OutputPipe("err")) if spec.capture_output else ()

@@ -18,6 +18,7 @@ from poolmgr.engine.encode import Functions
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
 from poolmgr.engine.leader import depose
+from poolmgr.engine.pace import Pace
 from poolmgr.engine.places import Places
 from poolmgr.engine.scheduler import batch_size
 from poolmgr.runtime.cells import SLOTS, START
@@ -51,6 +52,8 @@ class Feeding:
         self.places = Places(self.backlog)
         #: Workers that have nothing to do, the last used last; callers may have given some something to do since.
         self.idle: deque[Handle] = deque()
+        #: Whether it pays that callers and workers look before they sleep.
+        self.pace = Pace()
         #: True while nothing is to be started.
         self.held = False
         #: Jobs that are to be stopped: what of them comes back from a worker is failed, not put back.

@@ -22,7 +22,7 @@ from poolmgr.engine.ends import Ends, Spec
 from poolmgr.engine.job import AnyJob, Task
 from poolmgr.engine.leader import depose
 from poolmgr.errors import JobError
-from poolmgr.runtime.cells import ACK, COMMIT, LIMIT, NONE, SENT, START, STOP, UNLIMITED
+from poolmgr.runtime.cells import ACK, COMMIT, DISPATCHER, LIMIT, NONE, NOTIFY, SENT, START, STOP, UNLIMITED
 from poolmgr.runtime.inherit import disown, own
 from poolmgr.runtime.tree import descendants, kill_group
 
@@ -56,6 +56,8 @@ class Handle:
     inline = NONE
     #: Its frame, if the socket did not take it: the dispatcher sends it.
     late: Buffer | None = None
+    #: When that was (CLOCK_MONOTONIC, ns).
+    inline_at = 0
 
     def __init__(self, slot: int, generation: int, spec: Spec, mailbox: Mailbox, functions: Functions) -> None:
         self.slot = slot
@@ -87,9 +89,8 @@ class Handle:
         self.since = self.started
         #: The job for whose sake it is being killed.
         self.killed_for: int | None = None
-        #: Taken and released by a leader, it is a fence; and how often its spinning has paid of late.
+        #: Taken and released by a leader, it is a fence.
         self.fence = threading.Lock()
-        self.spin_hits = 1.0
         #: The LIMIT that is set, and when (CLOCK_MONOTONIC, s); None if none is.
         self.limit: int | None = None
         self.limited_at = 0.0
@@ -106,7 +107,8 @@ class Handle:
         self._mailbox = mailbox
         self._ends = ends = Ends(spec, mailbox.bell, functions.sender)
         self.cells, self.channel, self.output = ends.cells, ends.channel, ends.output
-        self.leader_bell, self.process = ends.leader_bell, ends.process(spec)
+        self.leader_bell, self.leader_poll = ends.leader_bell, ends.leader_poll
+        self.process = ends.process(spec)
 
     def start(self) -> None:
         """Start the process; what cannot be started leaves nothing open."""
@@ -174,8 +176,11 @@ class Handle:
         self.sequence += size
         self.taken += size
         self.sent += 1
-        self.cells.view[SENT] = self.sent
+        depose(self)
+        self.cells.view[NOTIFY] = DISPATCHER
         self.channel.send(parts)
+        # Last: a worker that sees it shall find the frame.
+        self.cells.view[SENT] = self.sent
         return size
 
     def leave(self) -> None:

@@ -6,7 +6,7 @@ sent, or neither.  All before that only reads, and what it has read is looked at
 
     the dispatcher naps, nothing waits, a worker has nothing to do         else the job goes to the backlog
     the function is known to the worker, the arguments are plain           else sending would run somebody's code
-    in one piece: napping still, idle still? recorded . SENT . write
+    in one piece: napping still, idle still? recorded . NOTIFY=NOBODY . write . SENT
 
 The write cannot block, and is whole or not at all: the worker has read all that it was sent before.  If it fails, the
 dispatcher sends the frame when it wakes.  Until the worker has begun the task, the dispatcher sends it nothing more:
@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from poolmgr.engine import wire
 from poolmgr.engine.channel import DIRECTLY
-from poolmgr.runtime.cells import SENT
+from poolmgr.runtime.cells import LOOK, NOBODY, NOTIFY, SENT
 from poolmgr.runtime.signals import PIECES, in_one_piece
 
 if TYPE_CHECKING:
@@ -56,8 +57,14 @@ def send(job: Job, feeding: Feeding, mailbox: Mailbox) -> bool:
     frame = wire.frame(wire.TASKS, (sequence, number, (args,), {}))[0]
     if len(frame) > LARGEST:
         return False
-    if not _hand(handle, deque(([job],)), sequence, frame, nap, mailbox, feeding.backlog):
-        return False
+    looks, now = feeding.pace.looks, monotonic_ns()
+    try:
+        if not _hand(handle, deque(([job],)), sequence, frame, looks, now, nap, mailbox, feeding.backlog):
+            return False
+    finally:
+        if mailbox.closed:
+            # A signal handler has ended the pool meanwhile, and could not close what was in use here.
+            mailbox.sweep()
     if not handle.output:
         # What a job has printed is read before it is booked, and by the dispatcher only.
         job._handle = handle, sequence
@@ -65,7 +72,13 @@ def send(job: Job, feeding: Feeding, mailbox: Mailbox) -> bool:
 
 
 def _idle(feeding: Feeding) -> Handle | None:
-    for handle in tuple(feeding.idle)[: -1 - LOOKED_AT : -1]:
+    idle = feeding.idle
+    # In one piece: nobody can empty it between the two.
+    if idle:
+        handle = idle[-1]
+        if not handle.inflight and feeding.may_have(handle):
+            return handle
+    for handle in tuple(idle)[: -1 - LOOKED_AT : -1]:
         if not handle.inflight and feeding.may_have(handle):
             return handle
     return None
@@ -77,6 +90,8 @@ def _hand(
     inflight: deque[Batch],
     sequence: int,
     frame: Buffer,
+    looks: bool,
+    now: int,
     nap: int,
     mailbox: Mailbox,
     backlog: Backlog,
@@ -86,12 +101,16 @@ def _hand(
         return False
     if backlog.plain or backlog.arrived or backlog.lanes:
         return False
+    view = handle.cells.view
     handle.inflight = inflight
     handle.inline = sequence
+    handle.inline_at = now
     handle.sequence = sequence + 1
     handle.taken += 1
     handle.sent += 1
-    handle.cells.view[SENT] = handle.sent
+    view[LOOK] = looks
+    # The caller comes for the result, or else has the dispatcher told.
+    view[NOTIFY] = NOBODY
     mailbox.inside += 1
     try:
         handle.channel.write(frame, DIRECTLY)
@@ -103,5 +122,7 @@ def _hand(
         os.eventfd_write(mailbox.bell, 1)
         return True
     finally:
+        # Not before the write: a worker that sees it shall find the frame.
+        view[SENT] = handle.sent
         mailbox.inside -= 1
     return True

@@ -3,7 +3,7 @@
 It takes the result out of the worker's ring itself, so no thread stands between them.  It looks for the result for a
 moment before it sleeps, as long as that pays: two sleeping cores cost 80 us a round trip, two that look about 7.
 
-    NOTIFY=NOBODY, look at COMMIT for SPIN ns . NOTIFY=LEADER, look once more . sleep on the worker's bell
+    look at COMMIT for SPIN ns, if the pace is so . NOTIFY=LEADER, look once more . sleep on the worker's bell
     the result is there: in one piece, napping still, leader still? booked and settled
     whatever else happens: NOTIFY=DISPATCHER again, and the dispatcher is rung
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import marshal
 import os
-import select
 import time
 from collections import deque
 from multiprocessing.pool import RUN
@@ -31,6 +30,7 @@ from poolmgr.runtime.cells import (
     DISPATCHER,
     DRAINED,
     LEADER,
+    LOOK,
     MASK,
     NOBODY,
     NOTIFY,
@@ -41,8 +41,8 @@ from poolmgr.runtime.cells import (
 from poolmgr.runtime.signals import in_one_piece
 
 if TYPE_CHECKING:
-    from poolmgr.engine.accounts import Accounts
     from poolmgr.engine.completion import Completion
+    from poolmgr.engine.dispatcher import Dispatcher
     from poolmgr.engine.handle import Handle
     from poolmgr.engine.job import Job
     from poolmgr.engine.ledger import Ledger
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 #: Nanoseconds that a caller looks for its result before it sleeps.
 SPIN = 50_000
-#: Share of spins that must have found something for spinning to go on.
-SPIN_PAYS = 0.2
 #: Milliseconds that a worker may take to begin before the dispatcher is to look after the job: it may be stopped.
 BEGINS = 5
 
@@ -82,10 +80,12 @@ def lead(job: Job, pool: Pool, timeout: float | None) -> bool:
         return False
     handle.deposed = False
     handle.led = True
+    handle.cells.view[NOTIFY] = NOBODY
     mailbox.inside += 1
     try:
-        _spin(handle, sequence)
-        over = not _sleep(handle, sequence, job, end) or _take(handle, sequence, job, mailbox, dispatcher.accounts)
+        if handle.cells.view[LOOK]:
+            _look(handle, sequence)
+        over = not _sleep(handle, sequence, job, end) or _take(handle, sequence, job, dispatcher)
     finally:
         # Only stores, and at the end a call of C: no second interrupt can cut this short.
         if not handle.deposed:
@@ -112,24 +112,30 @@ def depose(handle: Handle) -> None:
 
 
 def make_way(handle: Handle, mailbox: Mailbox) -> None:
-    """Somebody waits for the worker's job, and not as its leader: have the dispatcher look after it."""
+    """Somebody wants the worker's job, and not as its leader: have the dispatcher look after it."""
     if handle.led:
         depose(handle)
-        mailbox.ring()
-
-
-def _spin(handle: Handle, sequence: int) -> None:
-    if handle.spin_hits < SPIN_PAYS:
-        handle.spin_hits += 0.004
+    elif not _is_left_to_caller(handle):
         return
+    mailbox.ring()
+
+
+@in_one_piece
+def _is_left_to_caller(handle: Handle) -> bool:
+    """Whether the worker would say nothing when it has done its job; from now on it tells the dispatcher."""
+    # One that has nothing in its hands may be gone, and its memory with it.
+    if not handle.inflight or handle.led or handle.cells.view[NOTIFY] != NOBODY:
+        return False
+    handle.cells.view[NOTIFY] = DISPATCHER
+    return True
+
+
+def _look(handle: Handle, sequence: int) -> None:
+    """Look for the result for a moment."""
     view, clock = handle.cells.view, time.monotonic_ns
-    if handle.deposed:
-        return
-    view[NOTIFY] = NOBODY
     end = clock() + SPIN
     while view[COMMIT] <= sequence and clock() < end:
         pass
-    handle.spin_hits = handle.spin_hits * 0.9 + (0.1 if view[COMMIT] > sequence else 0.0)
 
 
 def _sleep(handle: Handle, sequence: int, job: Job, end: float | None) -> bool:
@@ -149,9 +155,7 @@ def _sleep(handle: Handle, sequence: int, job: Job, end: float | None) -> bool:
             os.read(handle.leader_bell, 8)
             continue
         left = None if end is None else max(0.0, end - time.monotonic()) * 1000
-        poll = select.poll()
-        poll.register(handle.leader_bell, select.POLLIN)
-        if poll.poll(left if begun else min(BEGINS, BEGINS if left is None else left)):
+        if handle.leader_poll.poll(left if begun else min(BEGINS, BEGINS if left is None else left)):
             os.read(handle.leader_bell, 8)
         elif end is not None and time.monotonic() >= end:
             return False
@@ -160,9 +164,10 @@ def _sleep(handle: Handle, sequence: int, job: Job, end: float | None) -> bool:
     return True
 
 
-def _take(handle: Handle, sequence: int, job: Job, mailbox: Mailbox, accounts: Accounts) -> bool:
+def _take(handle: Handle, sequence: int, job: Job, dispatcher: Dispatcher) -> bool:
     """Book the result and settle the job; False if that is the dispatcher's to do."""
-    cells, nap = handle.cells, mailbox.nap
+    cells, mailbox, accounts = handle.cells, dispatcher.mailbox, dispatcher.accounts
+    nap = mailbox.nap
     if job._settled:
         return True
     if not nap or cells.view[COMMIT] <= sequence:
@@ -181,10 +186,12 @@ def _take(handle: Handle, sequence: int, job: Job, mailbox: Mailbox, accounts: A
     else:
         # Code of a user is to be run for it, or it comes over the socket.
         return False
-    record = accounts.record(job, value, handle, slot)
+    record = accounts.record(job, value, handle, slot, plain=True)
+    sent_at = handle.inline_at
     ledger, completion, now = accounts.ledger, accounts.completion, time.time()
     if not _book(handle, sequence, job, value, tail, deque(), now, nap, mailbox, ledger, completion):
         return job._settled
+    dispatcher.feeding.pace.took(time.monotonic_ns() - sent_at - (cells.ended[slot] - cells.began[slot]))
     # An interrupt may keep these from being told: they are for screens, and the counts are right.
     ledger.done.append(record)
     if accounts.tape.on:

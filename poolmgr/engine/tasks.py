@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import threading
 import traceback
 from collections.abc import Iterable, Sequence
 from itertools import repeat
@@ -28,6 +27,7 @@ from typing import Any
 
 from poolmgr.engine import cloud, wire
 from poolmgr.engine.parts import Arrival, Buffer, Load
+from poolmgr.engine.rest import Rest
 from poolmgr.errors import SoftTimeout, summary
 from poolmgr.runtime.cells import (
     ACK,
@@ -35,14 +35,9 @@ from poolmgr.runtime.cells import (
     BEGAN,
     BUSY,
     COMMIT,
-    DISPATCHER,
-    DRAINED,
-    LEADER,
     LIMIT,
     MASK,
     NONE,
-    NOTIFY,
-    SENT,
     SERIAL,
     SOFT,
     SOFT_NS,
@@ -60,52 +55,36 @@ WAKE_EVERY = 1_000_000
 CPU_EACH = 50_000
 #: Largest result that goes into the payload area; a larger one goes over the socket.
 AREA_LIMIT = 1 << 15
-#: Nanoseconds that a worker looks for the next batch before it sleeps: a sleeping core takes 40 us to wake.
-SPIN = 50_000
-#: Nanoseconds that a worker without more work waits for a caller to take its results before it rings the bell: what a
-#: caller needs from ``apply_async()`` into ``get()``, and little against the 40 us that waking a thread takes.
-PATIENCE = 10_000
-#: Share of spins that must have found something for spinning to go on.
-SPIN_PAYS = 0.2
 #: Characters of a traceback that travel beside the exception: its end is what tells most.
 LONGEST_TRACEBACK = 100_000
 
-_EIGHT = (1).to_bytes(8, "little")
 
-
-class Batches:
+class Batches(Rest):
     """The worker's end of everything. Runs on the process's main thread."""
 
     def __init__(
         self, fd: int, bells: tuple[int, int], cells: Cells, wrap_exception: bool, printed: Printed | None
     ) -> None:
-        self.fd = fd
-        self.cells = cells.view
+        super().__init__(fd, bells, cells)
         #: Sequence number of the task whose user code runs now, else NONE: only then may a signal raise.
         self.running = NONE
-        self._bells = bells
         self._ring = cells
         self._wrap_exception = wrap_exception
         self._printed = printed
         self._functions: dict[int, Any] = {}
         #: Bytes ever written into the payload area.
         self._head = 0
-        self._acknowledged = 0
         self._busy = 0
         #: ns in making and reading pickles.
         self._serial = 0
-        self._woken = monotonic_ns()
         self._cpu = thread_time_ns()
         self._is_copy = False
         #: The last request to stop that was seen.
         self._asked = NONE
         #: When the batch at hand began.
         self._began = 0
-        self._spin_hits = 1.0
         #: The last task that came by value: so may its result go.
         self._by_value = NONE
-        # Taken and released, it is a fence: what was written before is seen before what is written after.
-        self._fence = threading.Lock()
 
     # -- signals and forks
 
@@ -150,31 +129,6 @@ class Batches:
             traceback.print_exc()
             os._exit(1)
 
-    def wake(self) -> None:
-        """Wake whoever waits for results."""
-        with self._fence:
-            pass
-        cells = self.cells
-        whom = cells[NOTIFY]
-        # A caller that has just taken all that is committed has left, and nobody need look again.
-        if whom == LEADER or (whom == DISPATCHER and cells[DRAINED] < cells[COMMIT]):
-            os.write(self._bells[0 if whom == DISPATCHER else 1], _EIGHT)
-        self._woken = monotonic_ns()
-
-    def spin(self) -> None:
-        """Look for the next batch for a moment before the read that may sleep, as long as that pays."""
-        if self._spin_hits < SPIN_PAYS:
-            # Slowly back: the next burst of short jobs may find it useful again.
-            self._spin_hits += 0.004
-            return
-        cells, acknowledged = self.cells, self._acknowledged
-        if cells[SENT] != acknowledged:
-            return
-        end = monotonic_ns() + SPIN
-        while cells[SENT] == acknowledged and monotonic_ns() < end:
-            pass
-        self._spin_hits = self._spin_hits * 0.9 + (0.1 if cells[SENT] != acknowledged else 0.0)
-
     # -- a batch
 
     def learn(self, functions: dict[int, bytes]) -> None:
@@ -207,23 +161,7 @@ class Batches:
         cells[BUSY] = self._busy
         self._acknowledged += 1
         cells[ACK] = self._acknowledged
-        if not self._is_taken(last + 1):
-            self.wake()
-
-    def _is_taken(self, committed: int) -> bool:
-        """Wait a moment for a caller that takes the results itself; without one, and work waiting, ring at once.
-
-        A caller that has just submitted is on its way into ``get()``: to wake the dispatcher would only make it wait
-        for the interpreter's lock.
-        """
-        cells, acknowledged = self.cells, self._acknowledged
-        if self._spin_hits < SPIN_PAYS:
-            return False
-        end = monotonic_ns() + PATIENCE
-        while cells[SENT] == acknowledged and cells[NOTIFY] == DISPATCHER and monotonic_ns() < end:
-            if cells[DRAINED] >= committed:
-                return True
-        return False
+        self.tell(last + 1)
 
     def _run(self, base: int, pairs: Iterable[tuple[int, Any]], payload: memoryview) -> int:
         """The loop; returns the last task that was run, or one before ``base``."""

@@ -13,16 +13,17 @@ Every word has exactly ONE writer.  A cell is a signed 64-bit integer on a cache
     SOFT     owner        sequence number of the task that has reached its soft limit; SIGINT tells the worker to look
     SOFT_NS  owner        that limit in ns, written before SOFT
     TOLD     worker       sequence number of the last task inside which SoftTimeout was raised
-    SENT     owner        batches that were sent: a worker that spins looks here for more
+    SENT     owner        batches that were sent: a worker looks here for more
     TAIL     owner        bytes of the payload area that have been read: the worker may write over them
     STACKS   worker       descriptor of the memory that it writes its stacks into, NONE if it has none
     PROGRESS worker       version of the record behind it: how far the task is; odd while that is being written
     SERIAL   worker       ns spent in making and reading pickles since the worker started
     DRAINED  owner        tasks that have been booked: a worker whose results are taken already need not ring
-    NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (it spins)
+    NOTIFY   owner        whom the worker wakes: DISPATCHER, LEADER (a caller in ``get()``), or NOBODY (one that comes)
+    LOOK     owner        whether it may pay that the worker looks for more work before it sleeps
 
-What the owner writes, its dispatcher writes; SENT, TAIL, DRAINED and NOTIFY also a caller that feeds or leads, in one
-piece while the dispatcher naps (``engine/inline.py``, ``engine/leader.py``).
+What the owner writes, its dispatcher writes; SENT, TAIL, DRAINED, NOTIFY and LOOK also a caller that feeds or leads, in
+one piece while the dispatcher naps (``engine/inline.py``, ``engine/leader.py``).
 
 A task is *begun* when START reaches its number and *committed* when COMMIT passes it.  A worker that died between the
 two has lost exactly that task; what it had not begun never ran.
@@ -42,6 +43,7 @@ START, COMMIT, BEGAN, BUSY, ACK, LIMIT, STOP, SENT, TAIL, NOTIFY, DRAINED, SOFT,
 SERIAL, STACKS, PROGRESS = 112, 120, 128
 #: Bytes of what PROGRESS is the version of, which begins one cell behind it.
 PROGRESS_SIZE = 256
+LOOK = PROGRESS + 8 + PROGRESS_SIZE
 
 #: No task has this number.
 NONE = -1
@@ -83,6 +85,7 @@ class Cells:
         view = self.view
         view[START] = view[STOP] = view[SOFT] = view[TOLD] = view[STACKS] = NONE
         view[LIMIT] = UNLIMITED
+        view[LOOK] = 1
 
     def _map(self, fd: int) -> None:
         self._memory = mmap.mmap(fd, SIZE)

@@ -20,6 +20,7 @@ ENGINE = Path(poolmgr.__file__).parent / "engine"
 #: The functions, and the calls of C that each may make: the last step on its way, or in an arm of its own.
 PIECES = {
     "inline._hand": ["handle.channel.write", "os.eventfd_write"],
+    "leader._is_left_to_caller": [],
     "leader.depose": ["os.eventfd_write"],
     "leader._book": [],
 }

@@ -38,7 +38,7 @@ Steps = dict[str, tuple[str, ...]]
 OUTSIDE: Steps = {"START": ("before",), "COMMIT": ("after",)}
 #: Once a batch:
 BETWEEN: Steps = dict.fromkeys(
-    ("learn", "run", "_run", "BEGAN=0", "BUSY", "ACK", "_is_taken", "wake", "read NOTIFY", "spin", "read SENT"),
+    ("learn", "run", "_run", "BEGAN=0", "BUSY", "ACK", "tell", "_is_taken", "wake", "read NOTIFY", "spin", "read SENT"),
     ("before", "after"),
 )
 #: Once a task, between its begin and its commit:
@@ -242,8 +242,8 @@ def test_caller_that_takes_its_own_result_is_told_of_the_death(
     wait_until(lambda: run(pool) == 0 and ledger.taken_out > 0, what="a caller that takes its own result")
     put_tokens(stop)
     lost = run(pool)
-    # A worker whose caller was quicker need not ring, and one that always finds the next job does not look for it.
-    if point[0] not in ("wake", "read NOTIFY", "spin", "read SENT"):
+    # A worker whose caller comes for the result by itself need not ring.
+    if point[0] not in ("wake", "_is_taken"):
         wait_until(lambda: left_tokens(stop) == 0)
     assert lost == point[3]
     check_healed(pool, 1)

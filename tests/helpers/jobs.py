@@ -149,7 +149,7 @@ def append(path: str, text: str) -> str:
 
 
 def append_late(path: str, text: str) -> str:
-    time.sleep(0.002)
+    time.sleep(0.01)
     return append(path, text)
 
 

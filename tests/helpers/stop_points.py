@@ -46,6 +46,7 @@ NAMES = (
     "SOFT",
     "TOLD",
     "SERIAL",
+    "LOOK",
 )
 CELLS = {getattr(cells, name): name for name in NAMES}
 COLUMNS = ("began", "ended", "cpu", "value", "real", "kind", "area")
@@ -60,6 +61,7 @@ METHODS = (
     "_store",
     "wake",
     "spin",
+    "tell",
     "_is_taken",
 )
 FRAMES = {wire.READY: "READY", wire.UNREADY: "UNREADY", wire.LARGE: "LARGE"}
