@@ -81,6 +81,8 @@ class Batches(Rest):
         self._is_copy = False
         #: The last request to stop that was seen.
         self._asked = NONE
+        #: The task in which KeyboardInterrupt was raised and has not come out yet.
+        self._raised = NONE
         #: When the batch at hand began.
         self._began = 0
         #: The last task that came by value: so may its result go.
@@ -100,7 +102,7 @@ class Batches(Rest):
             if new or self.cells[SOFT] == running:
                 return
         # Once: a second one while the first is being handled would escape from the handling.
-        self.running = NONE
+        self.running, self._raised = NONE, running
         raise KeyboardInterrupt
 
     def _tell_soft_limit(self, running: int) -> None:
@@ -109,6 +111,22 @@ class Batches(Rest):
         if cells[SOFT] == running != cells[TOLD]:
             cells[TOLD] = running
             raise SoftTimeout(cells[SOFT_NS] / 1e9)
+
+    def unheard(self, kind: type[BaseException]) -> bool:
+        """What a signal raised in the running task was dropped on its way: whether it is to be raised again."""
+        cells, running = self.cells, self.cells[START]
+        if cells[COMMIT] != running:
+            return False
+        if issubclass(kind, SoftTimeout):
+            heard = cells[TOLD] != running or self.running != running
+            cells[TOLD] = NONE
+            return not heard
+        if self._raised != running:
+            return False
+        self.running, self._raised = running, NONE
+        if cells[STOP] == running:
+            self._asked = NONE
+        return True
 
     def forked(self) -> None:
         """In the child that a job has forked: it must not answer for the worker."""
@@ -243,6 +261,7 @@ class Batches(Rest):
     def _failed(self, sequence: int, error: BaseException) -> None:
         if self._is_copy:
             os._exit(0)
+        self._raised = NONE
         how = wire.RAISED
         if isinstance(error, _Unreadable) and error.__cause__ is not None:
             how, error = wire.UNREADABLE, error.__cause__

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from multiprocessing.reduction import DupFd
 from typing import Any, NamedTuple
 
-from poolmgr.engine import wire
+from poolmgr.engine import unheard, wire
 from poolmgr.engine.cloud import Carried
 from poolmgr.engine.parts import Load, Spares
 from poolmgr.engine.tasks import Batches
@@ -95,6 +95,7 @@ def main(setup: Setup) -> None:
     batches = Batches(setup.channel.fd, bells, setup.cells, setup.wrap_exception, printed)
     os.register_at_fork(after_in_child=batches.forked)
     signal.signal(signal.SIGINT, batches.interrupted)
+    unheard.listen(batches)
     # The owner blocked them while it forked: one that came before now would have met the owner's handler.
     take_again()
     # A socket without its owner is the end, told in one way or the other; there is nobody to tell of it.

@@ -143,6 +143,13 @@ def test_soft_limit_is_told_once_and_the_hard_one_ends_who_ignores_it(pool: pool
     assert (tmp_path / "heard").read_text().splitlines() == ["SoftTimeout"]
 
 
+def test_soft_limit_that_python_drops_is_told_again(pool: poolmgr.Pool, tmp_path: Path) -> None:
+    """Raised inside a __del__, where exceptions are only printed, it is raised again behind it."""
+    job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(tmp_path),), soft_timeout=SHORT)
+    with pytest.raises(SoftTimeout):
+        job.get(LONG)
+
+
 def test_job_that_went_on_after_its_soft_limit_can_be_cancelled(pool: poolmgr.Pool, tmp_path: Path) -> None:
     """A cancel reaches a job that has caught SoftTimeout."""
     job = pool.apply_async(jobs.note_soft_timeouts, (str(tmp_path / "heard"),), soft_timeout=SHORT / 2)

@@ -134,6 +134,16 @@ def test_job_that_is_stopped_by_somebody_is_not_tried_again(pool: poolmgr.Pool, 
     assert works(pool)
 
 
+def test_request_to_stop_that_python_drops_is_made_again(pool: poolmgr.Pool, tmp_path: Path) -> None:
+    """Raised inside a __del__, where exceptions are only printed, it is raised again behind it."""
+    job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(tmp_path),))
+    started(tmp_path)
+    assert job.cancel()
+    with pytest.raises(JobStopped):
+        job.get(LONG)
+    assert works(pool)
+
+
 @pytest.mark.usefixtures("long_delays")
 def test_job_that_waits_for_its_next_attempt_can_be_cancelled(pool: poolmgr.Pool, tmp_path: Path) -> None:
     """It counts as queued, is shown, and ends at once; it has run, so it is told as stopped."""

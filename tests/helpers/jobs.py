@@ -123,6 +123,21 @@ def mark_and_wait(folder: str, name: str = "") -> str:
     return name
 
 
+class _SlowToGo:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __del__(self) -> None:
+        mark_and_wait(self.folder)
+
+
+def wait_where_exceptions_are_dropped(folder: str) -> None:
+    """Tell that the job has begun from within a ``__del__``, and wait there; then wait again, outside of it."""
+    going = _SlowToGo(folder)
+    del going
+    mark_and_wait(folder, "after")
+
+
 def mark_and_wait_if(where: tuple[str, str]) -> str:
     """Do nothing, unless there is a folder: then as :func:`mark_and_wait`."""
     return mark_and_wait(*where) if where[0] else ""

@@ -1,0 +1,42 @@
+"""Unheard: a request to stop, or a soft limit, that was raised where Python drops exceptions is raised once more.
+
+What a signal handler raises while a ``__del__``, a callback of a weak reference or one of the garbage collector runs is
+only printed, and the job goes on as if nobody had asked (see ``sys.unraisablehook`` in the standard library).
+
+Runs: :func:`listen` and the hook on the worker's main thread; the signal comes from a thread that lives for PAUSE.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from poolmgr.errors import SoftTimeout
+
+if TYPE_CHECKING:
+    from poolmgr.engine.tasks import Batches
+
+#: Seconds until it is raised again: by then whoever dropped it has been left.
+PAUSE = 0.005
+
+
+def listen(batches: Batches) -> None:
+    """From now on nothing that is raised in a job by a signal is dropped."""
+    inner = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt | SoftTimeout):
+            inner(unraisable)
+        elif batches.unheard(unraisable.exc_type):
+            threading.Thread(target=_again, name="poolmgr-again", daemon=True).start()
+
+    sys.unraisablehook = hook
+
+
+def _again() -> None:
+    time.sleep(PAUSE)
+    os.kill(os.getpid(), signal.SIGINT)
