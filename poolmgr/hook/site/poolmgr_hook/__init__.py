@@ -1,0 +1,23 @@
+"""poolmgr's hook: what runs inside a program that knows nothing of it.
+
+A guest: standard library only, no thread of its own, nothing printed, no descriptor below 3, and whatever goes wrong
+here leaves the program as it would be without.  So ``except Exception`` stands around the hook's own code, not only
+around users' code as elsewhere; what went wrong is written to the run's folder (:func:`poolmgr_hook.files.note`).
+
+    layout     the files of the run's folder, word by word: shared with who reads them
+    files      opens them
+    finder     patches modules when the program imports them, so that none is imported for the hook's sake
+    patches    which modules, and who patches them
+
+Thread: the main one, while the interpreter starts.
+"""
+
+from __future__ import annotations
+
+
+def start() -> None:
+    """Tell that this interpreter is here, and patch what it has imported or will import."""
+    from . import files, finder
+
+    if files.hello():
+        finder.install()

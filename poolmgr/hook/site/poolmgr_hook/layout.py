@@ -1,0 +1,103 @@
+"""The files of a run's folder, word by word.  Every word has ONE writer.
+
+A word is a signed 64-bit integer of this machine; times are CLOCK_MONOTONIC in ns.  Files are found by their names
+(``files.py``), and a pool's workers by its PIPE: the inode of the pipe from which they take their tasks, which is the
+same number in the owner and in all workers, whatever the start method.
+
+Cells: ``cells.PID``, 4 KiB, of a worker.  All but LEAVE and STOP are written by the worker, in its main thread.
+
+    LAYOUT   VERSION, written last when the file is made: before that there is nothing to read
+    PID      the worker
+    BORN     when it made this file
+    PIPE     inode of the pipe from which it takes tasks
+    READY    when its initializer was done and it asked for its first task; 0 before
+    TASK     odd while it is in a task, even between two: the nth task is 2n - 1.  What JOB to ITEMS say holds while
+             TASK is odd, and is written before TASK becomes odd: who reads TASK, them and TASK again, and finds the
+             same odd number, has read what belongs together
+    JOB      number of the job (stock Pool: that of its result; executors: the work id)
+    INDEX    which task of the job; 0 for those with one
+    NAME     number of the function's name in the names
+    ITEMS    items of the task: a chunk of a map has several
+    SINCE    when it began
+    SENDING  1 from before the result is sent until TASK becomes even.  A worker that died meanwhile may have sent it
+    DONE     tasks that ended without an error
+    FAILED   tasks that ended with one
+    ITEMS_DONE   items of both
+    BUSY     ns in tasks that have ended
+    RING     finished tasks ever written to the ring
+    NAMES    names ever written
+    LEFT     when it left its loop; 0 before
+    STACKS   descriptor of the memory that it writes its stacks into on a signal, -1 for none
+    SOFT     the signal that has it look at STOP, 0 for none
+    STOPPED  the TASK inside which it raised JobStopped
+    LEAVE    by the pool's owner: 1 has the worker leave when it next asks for a task
+    STOP     by who watches the run: the TASK that is to be stopped, written before the signal is sent
+
+Record: ``pool.PID.N``, 40 KiB, of a pool.  All is written by the owner's process, under its interpreter's lock.
+
+    LAYOUT, PID, BORN, PIPE, RING, NAMES   as above, of the owner and for the ring of submissions
+    WANTED   workers that the pool is to have
+    WORKERS  workers that it has
+    STATE    OPEN, CLOSED, TERMINATED or GONE
+    SUBMITTED, FINISHED   jobs
+    TASKS    tasks of all jobs whose number of tasks was known when they were submitted
+    UNSIZED  jobs of which it was not
+    SENT     tasks that went on their way to the workers
+    GOOD, BAD   results that came back
+    ITEMS    items of all jobs whose length was known
+    PENDING  jobs that have not ended, as the owner's own thread saw it last
+    WAITING  entries of the owner's queue of what is to be sent, as that thread saw it last
+    BEAT     when that was
+    LOST     tasks that failed because their worker died
+    DEATHS   workers that died inside a task, or with an exit code other than 0
+    ENDS     jobs ever written to the ring of ends
+    FACTS    bytes of the facts, a Python literal: a dict of str, written once before LAYOUT
+
+Names, in both: slots of a number (one word, that of NAMES when it was written) and a text.  The nth name is in slot n
+modulo their number; a slot whose number is another one has been used again, and the name is not known any more.
+
+Rings, in both: the nth entry is in slot n modulo their length, and is written before its counter.
+"""
+
+from __future__ import annotations
+
+import struct
+
+VERSION = 1
+
+# The cells.
+LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
+DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED, LEAVE, STOP = range(12, 24)
+
+CELLS_SIZE = 4096
+#: Words that there is room for before the names.
+WORDS = 64
+NAME_SIZE = 96
+#: Bytes of a name's text.
+NAME_TEXT = NAME_SIZE - 8
+CELL_NAMES_AT, CELL_NAMES = 512, 16
+#: A finished task: job, began, ended, index, items, number of its name, outcome.
+ENTRY = struct.Struct("@qqqiiqb7x")
+CELL_RING_AT, CELL_RING = 2048, 40
+
+# The record.
+(P_LAYOUT, P_PID, P_BORN, P_PIPE, P_WANTED, P_WORKERS, P_STATE, P_SUBMITTED, P_FINISHED, P_TASKS, P_UNSIZED) = range(11)
+(P_SENT, P_GOOD, P_BAD, P_ITEMS, P_PENDING, P_WAITING, P_BEAT, P_LOST, P_DEATHS) = range(11, 20)
+(P_RING, P_ENDS, P_NAMES, P_FACTS) = range(20, 24)
+
+RECORD_SIZE = 40960
+FACTS_AT, FACTS_SIZE = 512, 3584
+RECORD_NAMES_AT, RECORD_NAMES = 4096, 32
+#: A job that was submitted: job, when, tasks (-1 unknown), items (-1 unknown), number of its name, kind.
+SUBMISSION = struct.Struct("@qqqqqb7x")
+SUBMISSIONS_AT, SUBMISSIONS = 8192, 400
+#: A job that has ended: job, when, outcome.
+END = struct.Struct("@qqb7x")
+ENDS_AT, ENDS = 28672, 512
+
+#: How a task or job ended.
+OK, ERROR, WORKER_LOST, UNKNOWN = range(4)
+#: What was called: apply_async() or submit(), map_async() and starmap_async(), imap(), imap_unordered().
+APPLY, MAP, IMAP, IMAP_UNORDERED = range(4)
+#: What a pool is.
+OPEN, CLOSED, TERMINATED, GONE = range(4)

@@ -1,0 +1,79 @@
+"""Names of functions, and of what is called: never by calling users' code on purpose, never longer than a slot.
+
+Threads: any; the tables belong to one writer each.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from . import layout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Functions of the pools themselves that call the user's, which is what is to be named.
+_MAPPERS = ("mapstar", "starmapstar")
+_HOMES = ("multiprocessing.pool", "concurrent.futures.process", "loky.process_executor")
+#: Names remembered with their numbers; a program that makes functions without end starts over.
+_MOST = 1000
+
+
+def target(func: Any, args: Any) -> tuple[Any, int]:
+    """The user's function of a task, and how many items the task has."""
+    name, module = getattr(func, "__name__", ""), getattr(func, "__module__", "")
+    if name in _MAPPERS and module == "multiprocessing.pool":
+        return args[0][0], len(args[0][1])
+    if type(func) is functools.partial:
+        inner = func.func
+        if getattr(inner, "__name__", "") == "_process_chunk" and func.args:
+            return func.args[0], len(args[0]) if args else 1
+        return inner, 1
+    calls = getattr(func, "items", None)
+    if type(func).__name__ == "BatchedCalls" and type(calls) is list and calls:
+        # joblib's: a batch of (function, args, kwargs).
+        return calls[0][0], len(calls)
+    return func, 1
+
+
+def describe(func: Any) -> str:
+    """``module.function``, or the class of what is called."""
+    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None)
+    if type(name) is not str:
+        func = type(func)
+        name = func.__qualname__
+    module = getattr(func, "__module__", None)
+    return f"{module}.{name}" if type(module) is str and module != "builtins" else name
+
+
+class NameTable:
+    """The names of one file, as its writer knows them."""
+
+    def __init__(self, memory: memoryview, begin: int, slots: int, counter: int) -> None:
+        """Take over the slots that begin at ``begin``; ``counter`` is the word that counts names."""
+        self._memory, self._begin, self._slots = memory, begin, slots
+        self._words = memory[: layout.WORDS * 8].cast("q")
+        self._counter = counter
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """The number of a name, which is written if its slot has been used again meanwhile."""
+        number = self._numbers.get(name, -1)
+        written = self._words[self._counter]
+        if number >= 0 and number >= written - self._slots:
+            return number
+        if len(self._numbers) >= _MOST:
+            self._numbers.clear()
+        at = self._begin + written % self._slots * layout.NAME_SIZE
+        text = name.encode("utf-8", "replace")
+        if len(text) > layout.NAME_TEXT:
+            # The end tells more than the beginning: the function more than its package.
+            text = text[-layout.NAME_TEXT :].decode("utf-8", "ignore").encode()
+        self._memory[at : at + layout.NAME_SIZE] = written.to_bytes(8, sys.byteorder) + text.ljust(
+            layout.NAME_TEXT, b"\0"
+        )
+        self._words[self._counter] = written + 1
+        self._numbers[name] = written
+        return written

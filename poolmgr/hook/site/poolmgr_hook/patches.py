@@ -1,0 +1,11 @@
+"""Which modules of the program are patched, and by which module of the hook, when the program imports them.
+
+A patch is a function of one argument, the module, in the hook's module of that name: ``patch(module)``.  It is called
+once, right after the module was executed, in the thread that imports it.  It changes functions and methods in place and
+never replaces a class: subclasses, ``isinstance`` and ``from multiprocessing.pool import Pool`` go on as they were.
+"""
+
+from __future__ import annotations
+
+#: The program's module, and the hook's module that patches it.
+PATCHES: dict[str, str] = {}

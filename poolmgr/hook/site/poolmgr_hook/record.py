@@ -1,0 +1,119 @@
+"""The record of one pool that this process owns: what it was given, and how far it is.
+
+Threads: whichever of the program submits, and the pool's own; all of this process, which is the file's only writer.
+Numbers that several of them change come from counters that the interpreter steps in one piece.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from time import monotonic_ns
+
+from . import files, layout, names
+
+#: Keys of the facts, all with values of type str.
+FACTS = (
+    "kind",  # "Pool", "ProcessPoolExecutor", "loky" or "joblib.loky"; "poolmgr" for a pool of poolmgr's engine
+    "class",  # the class's name with its module
+    "site",  # "file:line" that made it
+    "start_method",  # empty if the program made a context of its own
+    "processes",  # what the program asked for
+    "maxtasksperchild",  # empty if there is no limit
+    "initializer",  # its name, empty if there is none
+    "door",  # file name of the socket that takes commands, empty if it takes none
+    "wake",  # number of the descriptor that is to be written to after a command, empty if the socket itself wakes
+    "controls",  # the commands that it takes, with blanks between
+    "reason",  # why it takes none, or fewer; empty if there is nothing to say
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+_numbers = itertools.count(1)
+
+
+def next_key() -> str:
+    """``PID.N`` for a pool that is being made."""
+    return f"{os.getpid()}.{next(_numbers)}"
+
+
+class Record:
+    """What is told of one pool."""
+
+    def __init__(self, key: str, pipe: int, wanted: int, facts: dict[str, str]) -> None:
+        """Make the file.
+
+        Args:
+            key: From :func:`next_key`.
+            pipe: Inode of the pipe from which the workers take their tasks.
+            wanted: How many workers it is to have.
+            facts: What does not change, see FACTS.
+
+        Raises:
+            OSError: The run's folder is gone, or there is no room in it.
+        """
+        self.path = files.path("pool", key)
+        self._use(files.memory(self.path, layout.RECORD_SIZE))
+        words = self.words
+        words[layout.P_PID], words[layout.P_BORN], words[layout.P_PIPE] = os.getpid(), monotonic_ns(), pipe
+        words[layout.P_WANTED] = wanted
+        text = repr({name: facts.get(name, "") for name in FACTS}).encode("utf-8", "replace")
+        if len(text) > layout.FACTS_SIZE:
+            shorter = {name: facts.get(name, "")[-200:] for name in FACTS}
+            text = repr(shorter).encode("ascii", "replace")[: layout.FACTS_SIZE]
+        self._memory[layout.FACTS_AT : layout.FACTS_AT + len(text)] = text
+        words[layout.P_FACTS] = len(text)
+        words[layout.P_LAYOUT] = layout.VERSION
+
+    def _use(self, memory: Any) -> None:
+        self._memory = memoryview(memory)
+        self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
+        self._names = names.NameTable(self._memory, layout.RECORD_NAMES_AT, layout.RECORD_NAMES, layout.P_NAMES)
+        self._submitted, self._ended = itertools.count(), itertools.count()
+
+    def detach(self) -> None:
+        """Write into nothing from now on: called in a child of the owner, which does not own the pool."""
+        self._use(bytearray(layout.RECORD_SIZE))
+
+    def submitted(self, job: int, kind: int, function: str, tasks: int, items: int) -> None:
+        """A job was given to the pool; -1 for a number of tasks or items that nobody knows."""
+        words, number = self.words, next(self._submitted)
+        at = layout.SUBMISSIONS_AT + number % layout.SUBMISSIONS * layout.SUBMISSION.size
+        name = self._names.number(function)
+        layout.SUBMISSION.pack_into(self._memory, at, job, monotonic_ns(), tasks, items, name, kind)
+        words[layout.P_RING] = words[layout.P_SUBMITTED] = number + 1
+        if tasks >= 0:
+            words[layout.P_TASKS] += tasks
+        else:
+            words[layout.P_UNSIZED] += 1
+        if items >= 0:
+            words[layout.P_ITEMS] += items
+
+    def ended(self, job: int, outcome: int) -> None:
+        """A job has ended."""
+        words, number = self.words, next(self._ended)
+        at = layout.ENDS_AT + number % layout.ENDS * layout.END.size
+        layout.END.pack_into(self._memory, at, job, monotonic_ns(), outcome)
+        words[layout.P_ENDS] = words[layout.P_FINISHED] = number + 1
+
+    def seen(self, *, workers: int, pending: int, waiting: int) -> None:
+        """What the pool's own thread sees as it passes."""
+        words = self.words
+        words[layout.P_WORKERS], words[layout.P_PENDING], words[layout.P_WAITING] = workers, pending, waiting
+        words[layout.P_BEAT] = monotonic_ns()
+
+
+def site() -> str:
+    """``file:line`` of the program's code that is making a pool: the first caller outside of the machinery."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(_MACHINERY):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+_MACHINERY = ("multiprocessing.", "concurrent.futures", "asyncio", "poolmgr_hook", "loky", "joblib", "threading")
