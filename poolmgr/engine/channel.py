@@ -85,6 +85,8 @@ class Channel:
         #: The LARGE frame whose parts come in, and the parts of those that are whole, by the number of their task.
         self._coming: Frame | None = None
         self._large: dict[int, Arrival] = {}
+        #: Gives memory for what comes in; new memory if None.
+        self.room: Callable[[int], Buffer] | None = None
 
     # -- out
 
@@ -264,7 +266,7 @@ class Channel:
                 break
             fields = marshal.loads(memoryview(buffer)[begin : begin + envelope_size])
             position = begin + envelope_size
-            arrival = Arrival(fields[-1] if kind == LARGE else ())
+            arrival = Arrival(fields[-1] if kind == LARGE else (), self.room)
             position += arrival.load.fill(memoryview(buffer)[position:])
             if arrival.load.left:
                 self._coming = Frame(kind, fields, arrival)

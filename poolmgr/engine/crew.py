@@ -21,6 +21,7 @@ from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job
 from poolmgr.engine.ledger import Ledger
 from poolmgr.engine.mailbox import Mailbox
+from poolmgr.engine.parts import Landing
 from poolmgr.runtime.signals import held_back
 from poolmgr.runtime.stderr import startable_stderr
 
@@ -49,6 +50,7 @@ class Crew:
         ledger: Ledger,
         selector: selectors.BaseSelector,
         tell: Callable[[Callable[[], object]], None],
+        later: Callable[[float, Callable[[], None]], None],
         *,
         exited: Callable[[Handle], None],
         spoke: Callable[[Handle], None],
@@ -63,6 +65,7 @@ class Crew:
             ledger: Told when one starts.
             selector: Watches them; its keys' data are called with the mask.
             tell: Has a step run on the dispatcher's thread.
+            later: The same, after so many seconds.
             exited: Called when a worker's process has ended.
             spoke: Called when frames may be there.
             printed: Called when output may be there.
@@ -74,6 +77,8 @@ class Crew:
         self._selector = selector
         #: They carry what is large from and to workers.
         self.couriers = Couriers(tell)
+        #: What comes from workers and is large comes in here.
+        self.landing = Landing(later)
         self._exited, self._spoke, self._printed = exited, spoke, printed
         self._generations: dict[int, int] = {}
         self.handles: dict[int, Handle] = {}
@@ -131,7 +136,9 @@ class Crew:
 
     def _make(self, slot: int) -> Handle:
         generation = self._generations[slot] = self._generations.get(slot, 0) + 1
-        return Handle(slot, generation, self._spec, self._mailbox, self._functions)
+        handle = Handle(slot, generation, self._spec, self._mailbox, self._functions)
+        handle.channel.room = self.landing.room
+        return handle
 
     @contextlib.contextmanager
     def _startable(self) -> Iterator[None]:

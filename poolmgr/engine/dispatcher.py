@@ -110,7 +110,7 @@ class Dispatcher(threading.Thread):
         self._selector = selectors.DefaultSelector()
         functions = Functions(Sender(spec.forks))
         self.crew = Crew(
-            spec, self.mailbox, functions, self.ledger, self._selector, self.mailbox.tell,
+            spec, self.mailbox, functions, self.ledger, self._selector, self.mailbox.tell, self._later,
             exited=self._exited, spoke=self._receive, printed=self._printed,
         )  # fmt: skip
         durations = Durations()
@@ -374,6 +374,7 @@ class Dispatcher(threading.Thread):
         self.mailbox.close()
         self._selector.close()
         self.crew.couriers.stop()
+        self.crew.landing.let_go()
         self.completion.stop()
         self.news()
 

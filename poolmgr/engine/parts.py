@@ -1,7 +1,7 @@
 """Large data on its way: what is left to send of buffers that stay where they are, and the memory that is filled.
 
 Thread: a load and an arrival belong to one thread at a time, which hands them over as a whole; spares belong to a
-worker's main thread.
+worker's main thread; the owner's landing is for all of its threads, and has a lock.
 Never: copies what is sent, or keeps a buffer that is sent.
 
 Imports the standard library only: workers import it too.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
@@ -23,6 +24,9 @@ HUGE = 1 << 21
 #: Bytes of a part from which a worker keeps its memory for the next argument, how many such it keeps, and for how many
 #: seconds: a stream of them comes faster, and a worker that gets none is not to be large.
 SPARED, MOST_SPARED, KEPT = 1 << 16, 64, 1.0
+#: How many mappings an owner keeps for the next results, and the largest: two, since a caller often holds the last
+#: result while the next one comes in.
+MOST_LANDED, LARGEST_LANDED = 2, 1 << 28
 #: Buffers in one system call: IOV_MAX is 1024 on Linux.
 PIECES = 512
 #: Bytes in one system call.  More would tell too late how far a transfer has come; less would give up, and wait for,
@@ -188,6 +192,63 @@ class Spares:
             # Others may need the room more.
             self._spare = []
             return _mapping(size)
+
+
+class Landing:
+    """Memory that results came in, used for later ones once the caller has let go of it, or let go in KEPT seconds."""
+
+    def __init__(self, later: Callable[[float, Callable[[], None]], None]) -> None:
+        """Keep nothing yet. ``later`` has a step run after so many seconds."""
+        self._later = later
+        # Held for a few instructions.
+        self._lock = threading.Lock()
+        self._kept: list[mmap.mmap] = []
+        self._until = 0.0
+        self._timed = False
+
+    def room(self, size: int) -> Buffer:
+        """Writable memory of ``size`` bytes that nobody else looks at.
+
+        Raises:
+            MemoryError, OSError: There is none.
+        """
+        if not HUGE <= size <= LARGEST_LANDED:
+            return _room(size)
+        with self._lock:
+            memory = self._take(size)
+            view = memoryview(memory)[:size]
+            self._kept.append(memory)
+            del self._kept[:-MOST_LANDED]
+            self._until = monotonic() + KEPT
+            timed, self._timed = self._timed, True
+        if not timed:
+            self._later(KEPT, self._look)
+        return view
+
+    def _take(self, size: int) -> mmap.mmap:
+        for i, memory in enumerate(self._kept):
+            if size <= len(memory) <= 2 * size and _is_free(memory):
+                return self._kept.pop(i)
+        try:
+            return _mapping(size)
+        except OSError:
+            # What is kept may be all that is missing.
+            self._kept.clear()
+            return _mapping(size)
+
+    def _look(self) -> None:
+        with self._lock:
+            left = self._until - monotonic()
+            self._timed = left > 0
+        if left > 0:
+            self._later(left, self._look)
+        else:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
 
 
 def _is_free(memory: mmap.mmap) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import signal
 import subprocess
@@ -212,6 +213,25 @@ def test_job_may_keep_what_it_was_sent(make_pool: MakePool) -> None:
     assert pool.apply_async(large.kept_checks).get(LONG) == [one.check for one in sent]
 
 
+def test_results_come_into_memory_that_nobody_looks_at(make_pool: MakePool) -> None:
+    """What a caller keeps is not written over, and what it lets go is used for the next, or let go as well."""
+    pool = make_pool(2)
+    landing, kept = pool._dispatcher.crew.landing, []
+    for i in range(12):
+        one = pool.apply_async(large.block, (3 * MB + 4096 * (i % 3), i)).get(LONG)
+        assert len(landing._kept) <= parts.MOST_LANDED
+        if i % 3 == 0:
+            kept.append((one, one.check))
+        del one
+    assert all(block(len(one), 3 * i).check == one.check == check for i, (one, check) in enumerate(kept))
+    wait_until(lambda: not landing._kept)
+    again = pool.apply_async(large.block, (3 * MB,)).get(LONG)
+    pool.terminate()
+    pool.join()
+    assert not landing._kept
+    assert again.check == large.block(3 * MB).check
+
+
 def test_argument_without_room_fails_its_own_job(make_pool: MakePool) -> None:
     """A worker that has no room for an argument says so, and takes the next one."""
     pool = make_pool(1, initializer=large.limit_memory, initargs=(150 * MB,))
@@ -224,15 +244,15 @@ def test_argument_without_room_fails_its_own_job(make_pool: MakePool) -> None:
 @pytest.mark.usefixtures("couriers")
 def test_result_without_room_fails_its_own_job(pool: poolmgr.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """An owner that has no room for a result fails that job, and takes the next one."""
-    room = parts._room
+    mapping = parts._mapping
 
-    def little_room(size: int) -> parts.Buffer:
+    def little_room(size: int) -> mmap.mmap:
         if size > 10 * MB:
             raise MemoryError
-        return room(size)
+        return mapping(size)
 
     check_works(pool)
-    monkeypatch.setattr(parts, "_room", little_room)
+    monkeypatch.setattr(parts, "_mapping", little_room)
     with pytest.raises(MemoryError, match="no room"):
         pool.apply_async(large.block, (20 * MB,)).get(LONG)
     check_works(pool)
