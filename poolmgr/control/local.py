@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from poolmgr.control import looks, worker_acts
-from poolmgr.control.target import check_call, load_target
+from poolmgr.control.names import complete
+from poolmgr.control.target import MOST_JOBS, check_call, items_of, load_target
 from poolmgr.engine.acts import Cancelled
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History
@@ -20,6 +21,7 @@ from poolmgr.model.control import Listener
 from poolmgr.model.requests import (
     Cancel,
     CheckCall,
+    Complete,
     Drain,
     Inspect,
     Kill,
@@ -44,12 +46,11 @@ from poolmgr.monitor.collector import Collector
 
 if TYPE_CHECKING:
     from poolmgr.engine.job import Job
+    from poolmgr.engine.options import JobOptions
     from poolmgr.engine.pool import Pool
 
 #: Seconds that a drain waits before it looks whether the control was closed; what close() may cost at the most.
 SLICE = 0.5
-#: Most jobs that one form submits: a slip of the finger must not fill the memory.
-MOST_REPEATS = 100_000
 
 
 class LocalControl:
@@ -80,17 +81,14 @@ class LocalControl:
         func: Callable[..., Any],
         args: tuple[Any, ...] = (),
         kwds: dict[str, Any] | None = None,
-        name: str = "",
-        priority: int = 0,
+        **options: Unpack[JobOptions],
     ) -> Job:
-        """``apply_async``, with callbacks that tell the listeners of the job's end.
+        """``apply_async`` with its options, and with callbacks that tell the listeners of the job's end.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
         """
-        return self._pool.apply_async(
-            func, args, kwds, callback=self._heard, error_callback=self._heard, name=name, priority=priority
-        )
+        return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, **options)
 
     def expect(self, jobs: int | None, until: float | None = None) -> None:
         """Say how many jobs :meth:`submit_call` will have submitted in the end, or until when it goes on.
@@ -105,7 +103,7 @@ class LocalControl:
             reply = self._carry_out(request)
         except (UsageError, UnknownJob, UnknownWorker, ValueError) as error:
             return Reply(False, str(error), getattr(request, "job_id", None))
-        if not isinstance(request, WorkerLook):
+        if not isinstance(request, WorkerLook | CheckCall | Complete):
             self._collector.request_frame()
         return reply
 
@@ -126,7 +124,9 @@ class LocalControl:
             case Submit():
                 return self._submit(request)
             case CheckCall():
-                return Reply(True, check_call(request))
+                return check_call(request)
+            case Complete(text):
+                return Reply(True, "", lines=tuple(complete(text)))
             case Resize(size):
                 return self._resize(size)
             case Pause():
@@ -158,12 +158,23 @@ class LocalControl:
                 return worker_acts.carry_out(self._pool, request)
 
     def _submit(self, request: Submit) -> Reply:
-        if not 1 <= request.repeat <= MOST_REPEATS:
-            raise UsageError(f"a call is repeated from 1 to {MOST_REPEATS:,} times, not {request.repeat:,}")
+        if not 1 <= request.repeat <= MOST_JOBS:
+            raise UsageError(f"a call is repeated from 1 to {MOST_JOBS:,} times, not {request.repeat:,}")
+        items = items_of(request)
+        if items is not None and request.repeat != 1:
+            raise UsageError("there is a job for each line of the file: leave times at 1")
         func = load_target(request.target)
         ids = []
-        for _ in range(request.repeat):
-            job = self.submit_call(func, request.args, request.kwargs, request.name, request.priority)
+        for first in [()] * request.repeat if items is None else [(item,) for item in items]:
+            job = self.submit_call(
+                func,
+                (*first, *request.args),
+                request.kwargs,
+                name=request.name,
+                priority=request.priority,
+                timeout=request.timeout,
+                retries=request.retries,
+            )
             self._collector.expect_one_more()
             ids.append(job.id)
         if len(ids) == 1:

@@ -1,70 +1,62 @@
-"""``module:function`` as people type it, turned into what a pool can call.
+"""A call as people type it: what can be said of it before it is made.
 
-Thread: the caller's; importing runs the module's code in it.
+Thread: the caller's, for as long as the import of the module takes.
 """
 
 from __future__ import annotations
 
-import inspect
 import pickle
-from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
+from poolmgr.control.described import Described, describe, is_imported, load_target
+from poolmgr.control.items import read_items
 from poolmgr.errors import UsageError
-from poolmgr.model.requests import CheckCall
+from poolmgr.model.parameters import signature_of, to_rows
+from poolmgr.model.requests import CheckCall, Reply, Submit
+
+__all__ = ["MOST_JOBS", "check_call", "items_of", "load_target"]
+
+#: Most jobs that one form submits: a slip of the finger must not fill the memory.
+MOST_JOBS = 100_000
 
 
-def load_target(target: str) -> Callable[..., Any]:
-    """Import what ``module:function`` names; ``module:Class.method`` works too.
+def items_of(request: Submit | CheckCall) -> list[Any] | None:
+    """What stands in each line of the request's file, None if it has none.
 
     Raises:
-        UsageError: It is written otherwise, cannot be imported, or cannot be called.
+        UsageError: The file is not to be had.
     """
-    module_name, _, path = target.strip().partition(":")
-    names = path.split(".")
-    if not all(name.isidentifier() for name in (*module_name.split("."), *names)):
-        raise UsageError(f"{target!r} does not name a function: write module:function, such as math:factorial")
+    return read_items(request.items, MOST_JOBS) if request.items else None
+
+
+def check_call(request: CheckCall) -> Reply:
+    """What can be said of a call before it is made: the function's parameters, and how large the call is when pickled.
+
+    The reply has the parameters also where the arguments do not fit yet.
+
+    Raises:
+        UsageError: There is no such function.
+    """
+    found = describe(request.target)
+    rows = None if found.parameters is None else to_rows(found.parameters)
     try:
-        found: Any = import_module(module_name)
-    except (Exception, SystemExit) as error:
-        # The module is a user's code: it may raise anything, and must not end the app.
-        raise UsageError(f"{module_name!r} cannot be imported: {type(error).__name__}: {error}") from error
-    for name in names:
+        return Reply(True, _said(request, found), parameters=rows)
+    except UsageError as error:
+        return Reply(False, str(error), parameters=rows)
+
+
+def _said(request: CheckCall, found: Described) -> str:
+    module, _, name = request.target.strip().partition(":")
+    items = items_of(request)
+    args = request.args if items is None else (items[0], *request.args)
+    if found.parameters is not None:
         try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            raise UsageError(f"{module_name!r} has no function {path!r}") from error
-    if not callable(found):
-        raise UsageError(f"{target!r} is a {type(found).__name__}, which cannot be called")
-    called: Callable[..., Any] = found
-    return called
-
-
-def check_call(request: CheckCall) -> str:
-    """What can be said of a call before it is made: the function's signature, and how large the call is when pickled.
-
-    Raises:
-        UsageError: There is no such function, it does not take these arguments, or they cannot be pickled.
-    """
-    func = load_target(request.target)
-    name = request.target.strip().partition(":")[2]
-    try:
-        signature = inspect.signature(func)
-    except (ValueError, TypeError):
-        # Some functions of C have none; the call itself will tell.
-        return f"{name}(...)  {_pickled(func, request)}"
-    try:
-        signature.bind(*request.args, **request.kwargs)
-    except TypeError as error:
-        raise UsageError(f"{name}{signature}: {error}") from error
-    return f"{name}{signature}  {_pickled(func, request)}"
-
-
-def _pickled(func: Callable[..., Any], request: CheckCall) -> str:
-    try:
-        size = len(pickle.dumps((func, request.args, request.kwargs)))
-    except Exception as error:
-        # Whatever pickling users' objects raises.
-        raise UsageError(f"{request.target} cannot be pickled: {type(error).__name__}: {error}") from error
-    return f"pickles to {size:,} bytes"
+            signature_of(found.parameters).bind(*args, **request.kwargs)
+        except TypeError as error:
+            raise UsageError(f"{name}{found.signature}: {error}") from error
+    if found.problem:
+        raise UsageError(f"{request.target} cannot be pickled: {found.problem}")
+    size = found.size + len(pickle.dumps((args, request.kwargs)))
+    jobs = "" if items is None else f"{len(items):,} jobs, each "
+    said = f"{name}{found.signature}  {jobs}pickles to {size:,} bytes"
+    return said if is_imported(request.target) else f"{said}; submitting imports {module} into this program"

@@ -33,19 +33,25 @@ def parse_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     Raises:
         UsageError: If it is not a list of literals; the text says which one and why.
     """
-    call = _parse(text.strip())
-    args = tuple(_literal(node, f"argument {place}") for place, node in enumerate(call.args, 1))
+    call = parse_nodes(text)
+    args = tuple(as_literal(node, f"argument {place}") for place, node in enumerate(call.args, 1))
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise UsageError("** cannot be used here; write each argument as name=value")
         if keyword.arg in kwargs:
             raise UsageError(f"{keyword.arg} is given twice; give it once")
-        kwargs[keyword.arg] = _literal(keyword.value, f"argument {keyword.arg}")
+        kwargs[keyword.arg] = as_literal(keyword.value, f"argument {keyword.arg}")
     return args, kwargs
 
 
-def _parse(text: str) -> ast.Call:
+def parse_nodes(text: str) -> ast.Call:
+    """The arguments of a call as they are written, not evaluated.
+
+    Raises:
+        UsageError: It is not a list of arguments.
+    """
+    text = text.strip()
     if text.startswith("(") and text.endswith(")"):
         call = _expression(f"f{text}")
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
@@ -67,13 +73,37 @@ def _expression(source: str) -> ast.expr | None:
         return None
 
 
-def _literal(node: ast.expr, which: str) -> Any:
+def parse_literal(text: str, which: str) -> Any:
+    """Read one value; ``1, 2`` is a tuple.
+
+    Args:
+        text: What was typed.
+        which: What it is the value of, for the error.
+
+    Raises:
+        UsageError: It is not a literal.
+    """
+    node = _expression(f"({text.strip()}\n)")
+    if node is None:
+        raise UsageError(f"{which}, {_cut(text.strip())}, is not a value as Python writes it; put text in quotes")
+    return as_literal(node, which)
+
+
+def as_literal(node: ast.expr, which: str) -> Any:
+    """The value of a node; ``which`` names it in the error.
+
+    Raises:
+        UsageError: It is not a literal.
+    """
     if isinstance(node, ast.Starred):
         raise UsageError(f"{which}: * cannot be used here; write each argument out")
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        source = ast.unparse(node)
-        short = source if len(source) <= 40 else source[:39] + "…"
+        short = _cut(ast.unparse(node))
         hint = "; put text in quotes" if isinstance(node, ast.Name) else ""
         raise UsageError(f"{which}, {short}, is not a literal (a number, text, list, tuple, dict, set){hint}") from None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

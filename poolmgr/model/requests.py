@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Call ``module:function`` with literal arguments, once or ``repeat`` times."""
+    """Call ``module:function`` with literal arguments, once or ``repeat`` times, or once for each line of a file."""
 
     target: str
     args: tuple[Any, ...] = ()
@@ -18,6 +18,12 @@ class Submit:
     repeat: int = 1
     #: Jobs of a higher one are started first.
     priority: int = 0
+    #: Seconds that each may run.
+    timeout: float | None = None
+    #: How often each is tried again.
+    retries: int = 0
+    #: A file; what stands in each line is the first argument of a job, before ``args``. Empty for none.
+    items: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,14 @@ class CheckCall:
     target: str
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
+    items: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Say in lines what the beginning of a ``module:function`` may become. No module is imported."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +198,7 @@ WorkerRequest = Suspend | Continue | Recycle | Renice | SetAffinity | SendSignal
 WorkerLook = Stack | Profile | Inspect
 
 Request = (
-    Submit | CheckCall | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry | RetryAllFailed
+    Submit | CheckCall | Complete | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry | RetryAllFailed
     | WorkerRequest | WorkerLook | Drain | Terminate
 )  # fmt: skip
 
@@ -198,3 +212,5 @@ class Reply:
     job_id: int | None = None
     #: What was looked for, where a sentence cannot hold it.
     lines: tuple[str, ...] = ()
+    #: The parameters of the function that was asked about, as ``model.parameters`` has them; None if it does not say.
+    parameters: tuple[tuple[str, ...], ...] | None = None

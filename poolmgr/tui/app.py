@@ -27,6 +27,7 @@ from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.tui.alerts import Alerts
 from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
+from poolmgr.tui.draft import Draft
 from poolmgr.tui.format import harmless
 from poolmgr.tui.keys import STEERS, bindings
 from poolmgr.tui.messages import News, OnReply, Replied
@@ -37,7 +38,6 @@ from poolmgr.tui.screens.export import open_export
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
 from poolmgr.tui.screens.settings import SettingsScreen
-from poolmgr.tui.screens.submit import Draft
 from poolmgr.tui.settings import PACES, Settings, Value
 from poolmgr.tui.undo import LastCancel
 from poolmgr.tui.view_stack import ViewStack

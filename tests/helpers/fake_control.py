@@ -10,7 +10,7 @@ from typing import Any
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.log import LogLine
-from poolmgr.model.requests import CheckCall, Reply, Request, WorkerLook
+from poolmgr.model.requests import CheckCall, Complete, Reply, Request, WorkerLook
 from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
@@ -32,6 +32,8 @@ class FakeControl:
         #: The calls that were only asked about, and what makes the answers.
         self.checks: list[CheckCall] = []
         self.check: Callable[[CheckCall], Reply] = lambda request: Reply(True, f"{request.target} fits")
+        #: What ``module:function`` may become, by what was typed.
+        self.names: dict[str, tuple[str, ...]] = {}
         #: What was only looked for, and what makes the answers.
         self.looks: list[WorkerLook] = []
         self.look: Callable[[WorkerLook], Reply] = lambda request: Reply(True, "seen", lines=(repr(request),))
@@ -56,6 +58,8 @@ class FakeControl:
         if isinstance(request, CheckCall):
             self.checks.append(request)
             return self.check(request)
+        if isinstance(request, Complete):
+            return Reply(True, "", lines=self.names.get(request.text, ()))
         if isinstance(request, WorkerLook):
             self.looks.append(request)
             return self.look(request)

@@ -17,6 +17,7 @@ from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import (
     Cancel,
     CheckCall,
+    Complete,
     Drain,
     Kill,
     Pause,
@@ -307,6 +308,23 @@ def test_a_call_is_repeated_under_its_name(bench: Bench) -> None:
     wait_until(lambda: bench.control.snapshot().counts.done == 3)
     assert {job.name for job in bench.control.snapshot().jobs} == {"five"}
     assert not bench.control.send(Submit("math:factorial", (5,), repeat=0)).ok
+
+
+def test_a_call_is_made_for_each_line_of_a_file(bench: Bench, tmp_path: Path) -> None:
+    """Each line is the first argument of a job, and every job has the options of the form."""
+    lines = tmp_path / "numbers.jsonl"
+    lines.write_text("3\n4\n\n5\n")
+    bench.control.send(Pause())
+    reply = bench.control.send(Submit("math:pow", (2,), priority=1, timeout=60, retries=1, items=str(lines)))
+    assert reply.text.startswith("3 jobs submitted, ")
+    wait_until(lambda: len(bench.control.snapshot().jobs) == 3)
+    assert {(job.limit, job.priority) for job in bench.control.snapshot().jobs} == {(60, 1)}
+    bench.control.send(Resume())
+    wait_until(lambda: bench.control.snapshot().counts.done == 3)
+    assert sorted(job.message for job in bench.control.snapshot().jobs) == ["16.0", "25.0", "9.0"]
+    refused = bench.control.send(Submit("math:pow", (2,), repeat=2, items=str(lines)))
+    assert "leave times at 1" in refused.text
+    assert bench.control.send(Complete("math:fac")).lines == ("math:factorial",)
 
 
 def test_a_kill_with_grace_lets_the_job_clean_up(bench: Bench) -> None:

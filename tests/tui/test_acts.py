@@ -24,11 +24,12 @@ from poolmgr.model.requests import (
 )
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.app import PoolmgrApp
+from poolmgr.tui.draft import draft_of
 from poolmgr.tui.screens.confirm import QuestionScreen
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.kill import LadderScreen
-from poolmgr.tui.screens.submit import SubmitScreen, draft_of
+from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable

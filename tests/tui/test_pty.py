@@ -35,7 +35,7 @@ sys.exit(app.return_code)
 def submit(screen: Terminal, target: str, arguments: str) -> None:
     """Fill the form and wait until the pool took the job."""
     screen.type("a")
-    screen.wait_for("literals only")
+    screen.wait_for("Submit a job")
     # Step by step, as a person would: keys typed ahead go to the field that is in focus when they are read.
     screen.wait_for("to the arguments")
     screen.type(target)
@@ -45,7 +45,7 @@ def submit(screen: Terminal, target: str, arguments: str) -> None:
     screen.type(arguments)
     screen.wait_for(arguments)
     screen.type("\r")
-    wait_until(lambda: "literals only" not in screen.read(), what="the form closed")
+    wait_until(lambda: "Submit a job" not in screen.read(), what="the form closed")
 
 
 def worker_pids(screen: Terminal) -> list[int]:

@@ -14,6 +14,7 @@ from poolmgr.model.plain import check_plain, from_plain, reply_from_plain, reply
 from poolmgr.model.requests import (
     Cancel,
     CheckCall,
+    Complete,
     Continue,
     Drain,
     Inspect,
@@ -40,7 +41,9 @@ from poolmgr.model.requests import (
 
 REQUESTS: list[Request] = [
     Submit("math:pow", (2, 3.5, "a", b"b", None, True, ..., 1j), {"x": [1, (2,), {3: {4}}]}),
+    Submit("m:f", timeout=2.5, retries=3, items="names.txt"),
     CheckCall("math:pow", (2,), {"x": 3}),
+    Complete("math:fac"),
     Resize(4),
     Pause(),
     Resume(),
@@ -65,6 +68,8 @@ REQUESTS: list[Request] = [
     Terminate(),
 ]
 
+ROWS = Reply(False, "missing 'x'", parameters=(("x", "KEYWORD_ONLY", "int", ""), ("y", "VAR_KEYWORD", "", "")))
+
 
 class Sly(str):
     """A text that is more than one."""
@@ -83,7 +88,7 @@ def test_every_request_was_tried() -> None:
 
 def test_reply_comes_back() -> None:
     """A reply too."""
-    for reply in (Reply(True, "done", 7), Reply(True, "seen", lines=("one", "two"))):
+    for reply in (Reply(True, "done", 7), Reply(True, "seen", lines=("one", "two")), ROWS):
         assert reply_from_plain(reply_to_plain(reply)) == reply
 
 

@@ -18,10 +18,11 @@ from textual.widget import Widget
 from poolmgr.model.requests import Cancel, Kill, Request, Retry, RetryAllFailed
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
+from poolmgr.tui.draft import draft_of
 from poolmgr.tui.format import count, harmless, plural
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.kill import LadderScreen, kill_question
-from poolmgr.tui.screens.submit import SubmitScreen, draft_of
+from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.job_text import plain
 

@@ -1,16 +1,17 @@
 """The form that submits jobs. What was typed stays until the pool has taken it, and is there the next time.
 
 Runs in the app's thread. While one types, the pool is asked what it would make of the call: nothing is called for that,
-but the module is imported, so it is asked only once the function's name is complete.
+and a module that is not imported yet is imported by a process of its own, so it is asked only once the function's name
+is complete. The answer has the function's parameters, and then each has a field; before, and where a function
+does not say what it takes, there is one field for the arguments as in a call.
 """
 
 from __future__ import annotations
 
-import builtins
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -20,10 +21,13 @@ from textual.timer import Timer
 from textual.widgets import Button, Input, Label, Static
 
 from poolmgr.errors import UsageError
-from poolmgr.model.literals import parse_call, parse_target
-from poolmgr.model.requests import CheckCall, Reply, Submit
-from poolmgr.model.snapshot import JobSnapshot
+from poolmgr.model.literals import parse_call
+from poolmgr.model.parameters import FieldError, Parameter, from_rows, read, signature_of, spread, written
+from poolmgr.model.requests import CheckCall, Complete, Reply, Submit
+from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_limit, read_path, read_target
 from poolmgr.tui.format import harmless
+from poolmgr.tui.widgets.parameter_fields import ParameterFields
+from poolmgr.tui.widgets.target_input import TargetInput
 
 if TYPE_CHECKING:
     from poolmgr.tui.app import PoolmgrApp
@@ -32,43 +36,13 @@ if TYPE_CHECKING:
 PAUSE = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What stands in the form."""
-
-    target: str = ""
-    arguments: str = ""
-    name: str = ""
-    repeat: str = "1"
-    priority: str = "0"
-    #: What whoever fills in the form should know.
-    note: str = ""
-
-
-def draft_of(job: JobSnapshot) -> Draft:
-    """The form for the same call again, as far as a picture knows it."""
-    module, dot, function = job.function.rpartition(".")
-    home = module if dot else "builtins" if hasattr(builtins, job.function) else "__main__"
-    arguments = job.args[1:-1].strip() if job.args.startswith("(") and job.args.endswith(")") else job.args
-    note = ""
-    try:
-        parse_call(arguments)
-        cut = "…" in arguments
-    except UsageError:
-        cut = True
-    if job.tasks > 1:
-        arguments, note = "", f"Job {job.id} was a map: this submits one call. Write its arguments."
-    elif cut:
-        note = f"The arguments of job {job.id} are not known in full: write them out."
-    return Draft(f"{home}:{function}", arguments, job.name, note=note)
-
-
 class SubmitScreen(ModalScreen[None]):
-    """Asks for ``module:function`` and literal arguments; errors are shown in the form."""
+    """Asks for ``module:function`` and its arguments; errors are shown in the form, with the cursor where they are."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="submit.back"),
         Binding("ctrl+j", "send", "Submit", id="submit.send"),
+        Binding("ctrl+o", "send(True)", "Submit and open", id="submit.open"),
     ]
 
     def __init__(self, draft: Draft | None = None, title: str = "Submit a job", *, editing: bool = False) -> None:
@@ -79,31 +53,48 @@ class SubmitScreen(ModalScreen[None]):
         self._title = title
         self._waiting = False
         self._asking: Timer | None = None
+        #: The call that the pool was asked about last: only its answer counts.
+        self._asked: CheckCall | None = None
+        #: The function whose parameters are shown.
+        self._described = self._draft.target if self._draft.parameters is not None else ""
+        #: What stood in the fields when it was said what is wrong.
+        self._wrong: dict[Input, str] = {}
+        #: Whether the form is to be sent, and opened then, once it is known what the function takes.
+        self._then_send: bool | None = None
 
     def compose(self) -> ComposeResult:
-        """The fields, what the pool would say, a line for what is wrong, and two buttons."""
+        """The fields, what the pool would say, a line for what is wrong, and the buttons."""
         draft = self._draft
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(self._title)
-            yield Label("function, as module:function")
-            yield Input(draft.target, placeholder="math:factorial", id="target", compact=True)
-            yield Label("arguments, as in a call: literals only")
-            yield Input(draft.arguments, placeholder="20, 'text', name=[1, 2]", id="arguments", compact=True)
             with Horizontal(classes="fields"):
-                yield Label("name ")
-                yield Input(draft.name, id="name", compact=True)
-                yield Label(" times ")
-                yield Input(draft.repeat, id="repeat", compact=True)
-                yield Label(" priority ")
-                yield Input(draft.priority, id="priority", compact=True)
+                yield Label("function ")
+                yield TargetInput(draft.target, id="target")
+            yield Static("", id="names")
+            yield Label("arguments, as in a call: literals only", id="arguments-title")
+            yield Input(draft.arguments, placeholder="20, 'text', name=[1, 2]", id="arguments", compact=True)
+            yield ParameterFields(id="parameters")
+            with Horizontal(classes="fields options"):
+                yield from _option("name", draft.name)
+                yield from _option("times", draft.repeat, "repeat")
+                yield from _option("priority", draft.priority)
+            with Horizontal(classes="fields"):
+                yield from _option("time limit", draft.timeout, "timeout", "none, or 30s")
+                yield from _option("retries", draft.retries)
+            with Horizontal(classes="fields"):
+                yield from _option("file", draft.items, "items", "a job for each line; .jsonl: JSON")
             yield Static(Content(harmless(draft.note)), id="check")
             yield Static("", id="problem", classes="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Submit and open", id="open", compact=True)
                 yield Button("Submit", id="send", variant="primary", compact=True)
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Typing starts at the function, or at the arguments of a call that is edited."""
+        self._show_fields(False)
+        if self._draft.parameters is not None:
+            await self._show_parameters(self._draft.parameters, self._draft.typed)
         if not self._editing:
             self.query_one("#target", Input).focus()
             return
@@ -113,33 +104,137 @@ class SubmitScreen(ModalScreen[None]):
         field.cursor_position = len(field.value)
         field.focus()
 
+    # --- moving
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what Enter does from here."""
         name = str(event.widget.id)
-        says = {"target": "Enter: to the arguments", "cancel": "Enter leaves"}.get(name, "Enter submits")
-        self.query_one(".dialog").border_subtitle = Content(says)
+        says = {
+            "target": "Enter: to the arguments   Tab: complete",
+            "cancel": "Enter leaves",
+            "open": "Enter submits, and opens the job",
+        }
+        self.query_one(".dialog").border_subtitle = Content(says.get(name, "Enter submits"))
         if name != "target":
+            self._names("")
             self._ask_soon()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """What was wrong may be right now; and the pool may have something to say about it."""
-        self._show_problem("")
-        if event.input.id == "arguments" and event.input.has_focus:
+        # A field that was just made says what stands in it, too.
+        if self._wrong.get(event.input) != event.value:
+            self._show_problem("")
+        if event.input.id == "target":
+            self._names("")
+        elif event.input.id == "arguments" and self._parameters is not None:
+            # Typed before its field was hidden, and read after.
+            self._fields.put(spread(self._parameters, event.value) or {})
+        elif event.input.has_focus and event.input.id not in OPTIONS[:-1]:
             self._ask_soon()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter goes on to the arguments, and from there it submits."""
         if event.input.id == "target":
-            self.query_one("#arguments", Input).focus()
+            self._focus_arguments()
         else:
             self.action_send()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Submit or cancel."""
-        if event.button.id == "send":
-            self.action_send()
-        else:
+        if event.button.id == "cancel":
             self.dismiss(None)
+        else:
+            self.action_send(event.button.id == "open")
+
+    @on(TargetInput.Wanted)
+    def _names_wanted(self, event: TargetInput.Wanted) -> None:
+        field = self.query_one("#target", TargetInput)
+
+        def answered(reply: Reply) -> None:
+            if self.is_attached:
+                field.offer(event.text, list(reply.lines))
+
+        self._cockpit.look(Complete(event.text), answered)
+
+    @on(TargetInput.Told)
+    def _names_told(self, event: TargetInput.Told) -> None:
+        self._names(event.text)
+
+    def _names(self, text: str) -> None:
+        line = self.query_one("#names", Static)
+        line.update(Content(harmless(text)))
+        line.display = bool(text)
+
+    # --- the arguments
+
+    @property
+    def _cockpit(self) -> PoolmgrApp:
+        return cast("PoolmgrApp", self.app)
+
+    @property
+    def _fields(self) -> ParameterFields:
+        return self.query_one(ParameterFields)
+
+    @property
+    def _parameters(self) -> tuple[Parameter, ...] | None:
+        return self._fields.parameters
+
+    def _focus_arguments(self) -> None:
+        if self._parameters is None:
+            self.query_one("#arguments").focus()
+        elif self._fields.inputs:
+            self._fields.inputs[0].focus()
+        else:
+            self.query_one("#name").focus()
+
+    def _show_fields(self, shown: bool) -> None:
+        self._fields.display = shown
+        self.query_one("#arguments").display = self.query_one("#arguments-title").display = not shown
+
+    async def _show_parameters(self, parameters: tuple[Parameter, ...], typed: Any) -> None:
+        """A field for each, and the cursor in the one that goes on where it was."""
+        before = self.focused
+        inside = before is not None and (before.id == "arguments" or before in self._fields.inputs)
+        await self._fields.show(parameters, typed)
+        self._show_fields(True)
+        if inside:
+            field = self._fields.last_filled()
+            if field is not None:
+                field.select_on_focus = False
+                field.cursor_position = len(field.value)
+            self.set_focus(field or self.query_one("#name", Input))
+        if self._editing:
+            for each in self._fields.inputs:
+                each.select_on_focus = False
+
+    async def _take_parameters(self, rows: tuple[tuple[str, ...], ...] | None) -> None:
+        """Have the fields that the function has; what was typed goes into them, or stays as it is."""
+        if rows is None:
+            if self._parameters is not None:
+                raw = self.query_one("#arguments", Input)
+                raw.value = written(self._parameters, self._fields.typed)
+                inside = self.focused in self._fields.inputs
+                await self._fields.clear()
+                self._show_fields(False)
+                if inside:
+                    self.set_focus(raw)
+            return
+        parameters = from_rows(rows)
+        if parameters == self._parameters:
+            return
+        typed: dict[str, str] | None = {}
+        if self._parameters is None:
+            typed = spread(parameters, self._value("arguments"))
+        if typed is not None:
+            await self._show_parameters(parameters, typed)
+
+    def _arguments(self, items: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self._parameters is not None:
+            return read(self._parameters, self._fields.typed, first_given=bool(items))
+        try:
+            return parse_call(self._value("arguments"))
+        except UsageError as error:
+            raise FieldError("#arguments", str(error)) from error
 
     # --- what the pool would say
 
@@ -149,69 +244,109 @@ class SubmitScreen(ModalScreen[None]):
         self._asking = self.set_timer(PAUSE, self._ask)
 
     def _ask(self) -> None:
+        items = read_path(self._value("items"))
         try:
-            module, function = parse_target(self._value("target"))
-            args, kwargs = parse_call(self._value("arguments"))
+            target = read_target(self._value("target"))
         except UsageError:
             # Said when it is submitted: half a word is no mistake.
             return
-        cast("PoolmgrApp", self.app).send(CheckCall(f"{module}:{function}", args, kwargs), self._answered)
+        try:
+            args, kwargs = self._arguments(items)
+        except UsageError:
+            if self._parameters is None or target == self._described:
+                return
+            # Another function's fields are to be had, whatever stands in these.
+            args, kwargs = (), {}
+        self._asked = CheckCall(target, args, kwargs, items)
+        asked = self._asked
+        self._cockpit.look(asked, lambda reply: self._answered(asked, reply))
 
-    def _answered(self, reply: Reply) -> None:
-        if self.is_attached and not self._waiting:
-            style = "$text-success" if reply.ok else "$text-warning"
-            self.query_one("#check", Static).update(Content.styled(harmless(reply.text), style))
+    def _answered(self, asked: CheckCall, reply: Reply) -> None:
+        if self.is_attached and not self._waiting and asked is self._asked:
+            self.call_later(self._take_answer, asked, reply)
+
+    async def _take_answer(self, asked: CheckCall, reply: Reply) -> None:
+        if asked is not self._asked:
+            return
+        await self._take_parameters(reply.parameters)
+        self._described = asked.target
+        style = "$text-success" if reply.ok else "$text-warning"
+        text = reply.text
+        if self._parameters is not None:
+            # The fields say what it takes.
+            name = asked.target.partition(":")[2]
+            text = text.removeprefix(f"{name}{signature_of(self._parameters)}").lstrip(" :")
+        self.query_one("#check", Static).update(Content.styled(harmless(text), style))
+        if self._then_send is not None:
+            self.action_send(self._then_send)
 
     # --- submitting
 
     def _value(self, field: str) -> str:
         return self.query_one(f"#{field}", Input).value
 
-    def _number(self, field: str, what: str, least: int | None) -> int:
-        typed = self._value(field).strip()
-        try:
-            number = int(typed)
-        except ValueError:
-            number = None
-        if number is None or (least is not None and number < least):
-            self.query_one(f"#{field}", Input).focus()
-            raise UsageError(
-                f"{what} is a whole number{'' if least is None else f' of {least} or more'}, not {typed!r}"
-            )
-        return number
-
     def _read(self) -> Submit:
-        module, function = parse_target(self._value("target"))
-        args, kwargs = parse_call(self._value("arguments"))
-        repeat = self._number("repeat", "times", 1)
-        priority = self._number("priority", "priority", None)
-        return Submit(f"{module}:{function}", args, kwargs, self._value("name").strip(), repeat, priority)
+        target = read_target(self._value("target"))
+        items = read_path(self._value("items"))
+        args, kwargs = self._arguments(items)
+        return Submit(
+            target,
+            args,
+            kwargs,
+            self._value("name").strip(),
+            read_count("repeat", "times", self._value("repeat"), 1),
+            read_count("priority", "priority", self._value("priority"), None),
+            read_limit(self._value("timeout")),
+            read_count("retries", "retries", self._value("retries"), 0),
+            items,
+        )
 
-    def action_send(self) -> None:
-        """Read the fields and ask the pool; the answer closes the form or is shown in it."""
+    def action_send(self, opening: bool = False) -> None:
+        """Read the fields and ask the pool; the answer closes the form or is shown in it.
+
+        Args:
+            opening: Show the job's own screen then.
+        """
         if self._waiting:
             return
+        waited, self._then_send = self._then_send, None
         try:
+            target = read_target(self._value("target"))
+            if self._parameters is not None and target != self._described and waited is None:
+                # The fields are another function's still.
+                self._then_send = opening
+                self._ask()
+                return
             request = self._read()
-        except UsageError as error:
+        except FieldError as error:
             self._show_problem(str(error))
+            field = None if error.field.startswith("#") else self._fields.field(error.field)
+            field = field or self.query_one(error.field, Input)
+            self._wrong = {each: each.value for each in self.query(Input)}
+            field.focus()
             return
-        cockpit = cast("PoolmgrApp", self.app)
-        fields = ("target", "arguments", "name", "repeat", "priority")
-        cockpit.last_submit = Draft(*(self._value(field) for field in fields))
+        fields: dict[str, Any] = {field: self._value(field) for field in ("target", "arguments", *OPTIONS)}
+        self._cockpit.last_submit = replace(Draft(**fields), parameters=self._parameters, typed=self._fields.typed)
         self._waiting = True
         self._show_problem("")
-        cockpit.send(request, self._replied)
+        self._cockpit.send(request, lambda reply: self._replied(reply, opening))
 
-    def _replied(self, reply: Reply) -> None:
+    def _replied(self, reply: Reply, opening: bool) -> None:
         self._waiting = False
         if not self.is_current:
-            cast("PoolmgrApp", self.app).tell_reply(reply)
-        elif reply.ok:
-            cast("PoolmgrApp", self.app).tell_reply(reply)
-            self.dismiss(None)
-        else:
+            self._cockpit.tell_reply(reply)
+        elif not reply.ok:
             self._show_problem(reply.text)
+        else:
+            self._cockpit.tell_reply(reply)
+            self.dismiss(None)
+            if opening and reply.job_id is not None:
+                self._cockpit.open_job(reply.job_id)
 
     def _show_problem(self, text: str) -> None:
         self.query_one("#problem", Static).update(Content(harmless(text)))
+
+
+def _option(title: str, value: str, id: str = "", placeholder: str = "") -> ComposeResult:
+    yield Label(f"{title} ")
+    yield Input(value, id=id or title, placeholder=placeholder, compact=True)
