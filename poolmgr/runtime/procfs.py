@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+#: ns by which the start of a thread may seem later than it was: ticks are coarse.
+_TICK_ERROR = 50_000_000
 #: Signals that do nothing to a process that has no handler for them.
 _HARMLESS = frozenset({signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT})
 _STOPPING = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
@@ -48,6 +52,23 @@ def masks(pid: int, thread: int | None = None) -> dict[str, int]:
         return {}
     pairs = (line.partition(":") for line in lines)
     return {name: int(value, 16) for name, _, value in pairs if name.startswith(("Sig", "Shd")) and name != "SigQ"}
+
+
+def is_gone(pid: int, thread: int, stamp: int) -> bool:
+    """Whether a thread that ran at ``stamp`` (monotonic, ns) has ended, also if its number is another's by now."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+            fields = file.read().rpartition(b") ")[2].split()
+    except OSError:
+        return True
+    if fields[0] in (b"Z", b"X"):
+        return True
+    # Since the machine was started, while it slept too, in ticks.
+    began = int(fields[19]) * 1_000_000_000 // _TICKS
+    # In this order: held up between the two clocks, we take it for older than it is, and never for another one.
+    awake = time.monotonic_ns()
+    asleep = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - awake
+    return began - asleep > stamp + _TICK_ERROR
 
 
 def has(mask: int, number: int) -> bool:

@@ -4,6 +4,7 @@
     notes.PID      what the hook could not do in this process, a line each
     cells.PID      what this process does as a worker of a pool (``layout.py``, the cells)
     pool.PID.N     the Nth pool that this process owns (``layout.py``, the record)
+    locks, locks.claims, waits.PID   the locks of all processes, and who waits (``lock_table.py``)
     door.PID.N     the socket at which that pool takes commands
 
 All are made by the process that they are of, 0600 in a folder of 0700.  Who reads them removes those of processes that
@@ -69,7 +70,7 @@ def note(text: str) -> None:
 
 
 def _write(where: str, text: str, flag: int) -> None:
-    fd = _above_standard(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flag, 0o600))
+    fd = above_standard(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | flag, 0o600))
     try:
         os.write(fd, text.encode("utf-8", "backslashreplace"))
     finally:
@@ -89,7 +90,7 @@ def memory(where: str, size: int) -> Any:
         os.unlink(where)
     except FileNotFoundError:
         pass
-    fd = _above_standard(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    fd = above_standard(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     try:
         # Blocks and not a hole: a full disk is to be told here, and not by SIGBUS in the middle of a job.
         os.posix_fallocate(fd, 0, size)
@@ -110,7 +111,7 @@ def map_memory(mmap: Any, fd: int, size: int) -> Any:
             os.close(one)
 
 
-def _above_standard(fd: int) -> int:
+def above_standard(fd: int) -> int:
     """The same file under a descriptor of 3 or more: a program may have closed its standard ones."""
     if fd > 2:
         return fd

@@ -8,4 +8,9 @@ never replaces a class: subclasses, ``isinstance`` and ``from multiprocessing.po
 from __future__ import annotations
 
 #: The program's module, and the hook's module that patches it.
-PATCHES: dict[str, str] = {}
+PATCHES: dict[str, str] = {
+    "multiprocessing.connection": "lock_objects",
+    "multiprocessing.queues": "lock_objects",
+    "multiprocessing.sharedctypes": "lock_objects",
+    "multiprocessing.synchronize": "locks",
+}

@@ -1,0 +1,209 @@
+"""Pictures of a program's locks, queues, pipes and shared values, from what its hook tells.
+
+    decode    the slots, and the wait cells of all processes                                       (lock_slots.py)
+    look      what only the kernel can tell: semaphores' counts, values, bytes in pipes            (sync_memory.py)
+    compare   rates, by the picture before
+    judge     deadlocks and abandoned locks, likewise                                              (model/waits.py)
+
+Nothing is written into the program but :meth:`LockReader.release`, an operator's order to one waiter.
+
+Thread: the observer's, one at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from poolmgr.hook.site.poolmgr_hook import lock_table as at
+from poolmgr.model import waits
+from poolmgr.model.requests import Reply
+from poolmgr.model.sync import MUTEXES, QUEUES, SEMAPHORES, Deadlock, SyncObject, SyncSnapshot, Waiter
+from poolmgr.monitor.lock_slots import Slots
+from poolmgr.monitor.sync_memory import Outside, shown
+
+#: Slots that are decoded for a picture, those that somebody holds or waits for first, and objects that are told: a
+#: frame must not grow with a program.
+MOST_SLOTS, MOST = 2000, 400
+#: Bytes of a shared value or array that are read for a picture.
+MOST_BYTES = 64
+#: Semaphores that are a part of something, and whose count says something of the whole.
+_TELLING = frozenset({"flag", "room"})
+#: Seconds for which a waiter may take to carry out an order: it looks once in each.
+PATIENCE = 3.0
+_STEP = 0.05
+
+
+class LockReader:
+    """The pictures of one run."""
+
+    def __init__(self, folder: str, processes: Callable[[], Iterable[int]]) -> None:
+        """Read what the hook writes into ``folder``; ``processes`` gives the program's processes."""
+        self._slots, self._processes = Slots(folder), processes
+        self._outside = Outside()
+        self._circles: tuple[Deadlock, ...] = ()
+        self._orphans: Mapping[int, int] = {}
+        #: When the picture before was taken, ns, and what it counted: waited, put, got, a number.
+        self._then = 0
+        self._counted: dict[int, tuple[float, int, int, float | None]] = {}
+        self._latest = SyncSnapshot()
+        self._ordered: dict[int, Waiter] = {}
+
+    def close(self) -> None:
+        """Let go of the run's files."""
+        self._outside.close()
+        self._slots.close()
+
+    def read(self) -> SyncSnapshot | None:
+        """The program's objects now; None as long as it has made none."""
+        bases = self._slots.look()
+        if not bases:
+            return None
+        now = time.monotonic_ns()
+        objects = self._compare(_worth_telling(self._look(self._in_use(bases))), now)
+        circles, orphans = waits.circles(objects), waits.orphans(objects)
+        self._latest = SyncSnapshot(
+            objects=tuple(objects),
+            deadlocks=waits.standing(self._circles, circles, time.time()),
+            abandoned=waits.abandoned(self._orphans, orphans),
+            total=len(bases),
+        )
+        self._circles, self._orphans = circles, orphans
+        self._outside.turn()
+        return self._latest
+
+    def _in_use(self, bases: Iterable[int]) -> list[SyncObject]:
+        """The objects that anybody can still have, at most :data:`MOST_SLOTS`, in the order in which they were made."""
+        gone: dict[int, bool] = {}
+        found: list[SyncObject] = []
+        for base in bases:
+            each = self._slots.object(base)
+            if each is None:
+                continue
+            if each.maker not in gone:
+                gone[each.maker] = self._slots.maker_is_gone(each)
+            if self._slots.is_in_use(each, gone):
+                found.append(each)
+                if len(found) == MOST_SLOTS:
+                    break
+        return sorted(found, key=lambda each: each.made)
+
+    # --- what the kernel tells
+
+    def _look(self, objects: list[SyncObject]) -> list[SyncObject]:
+        inodes = {self._slots.word(each, at.A) for each in objects if each.kind == "pipe" or each.kind in QUEUES}
+        pipes = self._outside.pipes(inodes, self._processes())
+        counts = {each.id: self._count(each) for each in objects if each.kind in SEMAPHORES}
+        inside = {
+            (each.part_of, each.role): counts.get(each.id)
+            for each in objects
+            if each.part_of is not None and each.role in _TELLING
+        }
+        looked = []
+        for each in objects:
+            if each.kind in SEMAPHORES:
+                bound = self._slots.word(each, at.MAXVALUE) if each.kind == "bounded semaphore" else None
+                each = replace(each, value=counts[each.id], limit=bound)
+            elif each.kind == "event":
+                each = replace(each, value=inside.get((each.id, "flag")))
+            elif each.kind in ("value", "array", "barrier"):
+                each = self._shared(each)
+            elif each.kind == "pipe" or each.kind in QUEUES:
+                each = self._queue(each, inside.get((each.id, "room")))
+                each = replace(each, bytes_waiting=pipes.get(self._slots.word(each, at.A)))
+            looked.append(each)
+        return looked
+
+    def _count(self, each: SyncObject) -> int | None:
+        return self._outside.semaphore(self._slots.name(each), each.maker, self._slots.word(each, at.HANDLE))
+
+    def _queue(self, each: SyncObject, room: int | None) -> SyncObject:
+        if each.kind not in ("queue", "joinable queue"):
+            return each
+        most = self._slots.word(each, at.MAXVALUE)
+        return replace(
+            each,
+            depth=None if room is None else most - room,
+            limit=most if most < at.UNBOUNDED else None,
+            puts=self._slots.word(each, at.PUTS),
+            gets=self._slots.word(each, at.GETS),
+        )
+
+    def _shared(self, each: SyncObject) -> SyncObject:
+        fd, inode, begin, size = (self._slots.word(each, word) for word in (at.C, at.D, at.E, at.F))
+        length = self._slots.word(each, at.A)
+        data = self._outside.block(each.maker, fd, inode, begin, min(size, MOST_BYTES))
+        if data is None:
+            return each
+        if each.kind == "barrier":
+            return replace(each, value=int.from_bytes(data[4:8], "little", signed=True), limit=length)
+        code = self._slots.word(each, at.B)
+        text, number = shown(chr(code) if code else "", data, length)
+        return replace(each, content=text, number=number)
+
+    # --- what has changed
+
+    def _compare(self, objects: list[SyncObject], now: int) -> list[SyncObject]:
+        span = max(1, now - self._then) / 1e9
+        before, self._counted, self._then = self._counted, {}, now
+        compared = []
+        for each in objects:
+            # Those that wait now have waited too, and will say so only when they are done.
+            waited = (each.waited or 0.0) + sum((now - waiter.stamp) / 1e9 for waiter in each.waiters)
+            self._counted[each.id] = (waited, each.puts or 0, each.gets or 0, each.number)
+            old = before.get(each.id)
+            if old is not None:
+                known = each.number is not None and old[3] is not None
+                each = replace(
+                    each,
+                    waiting=max(0.0, waited - old[0]) / span if each.kind in MUTEXES else None,
+                    rate_in=None if each.puts is None else max(0, each.puts - old[1]) / span,
+                    rate_out=None if each.gets is None else max(0, each.gets - old[2]) / span,
+                    change=((each.number or 0.0) - (old[3] or 0.0)) / span if known else None,
+                )
+            compared.append(each)
+        return compared
+
+    # --- an order
+
+    def release(self, object_id: int) -> Reply:
+        """Have one of those who wait for an abandoned lock release it. Takes seconds at the most."""
+        each = next((each for each in self._latest.objects if each.id == object_id), None)
+        if each is None:
+            return Reply(False, "this lock is not there any more")
+        holder = each.holder
+        if holder is None or not holder.dead:
+            return Reply(False, f"{each.label} is not abandoned: only a lock whose holder is gone can be released")
+        before = self._ordered.get(object_id)
+        if before is not None and self._slots.is_ordered(before):
+            return Reply(False, f"process {before.pid} was ordered to release {each.label} and has not done so yet")
+        waiter = next((waiter for waiter in each.waiters if waiter.limit is None), None)
+        if waiter is None:
+            return Reply(False, f"nobody waits for {each.label} without a limit: who does so next can release it")
+        if not self._slots.order(waiter, holder.stamp):
+            return Reply(False, f"process {waiter.pid} does not wait for {each.label} any more: look again")
+        self._ordered[object_id] = waiter
+        end = time.monotonic() + PATIENCE
+        while self._slots.is_ordered(waiter) and time.monotonic() < end:
+            time.sleep(_STEP)
+        if self._slots.is_ordered(waiter):
+            return Reply(False, f"process {waiter.pid} was ordered to release {each.label} and has not done so yet")
+        return Reply(True, f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone")
+
+
+def _worth_telling(objects: list[SyncObject]) -> list[SyncObject]:
+    """The objects without those parts of them that nobody holds, waits for or has had to wait for; at most MOST."""
+    by_id = {each.id: each for each in objects}
+    told: dict[int, SyncObject] = {}
+    # Those that matter first, in case there are too many.
+    for each in sorted(objects, key=lambda each: (not each.waiters, each.holder is None)):
+        if each.part_of in by_id and not (each.waiters or each.holder is not None or each.contended):
+            continue
+        if len(told) >= MOST:
+            break
+        told[each.id] = each
+        while each.part_of in by_id:
+            each = by_id[each.part_of]
+            told[each.id] = each
+    return [each for each in objects if each.id in told]
