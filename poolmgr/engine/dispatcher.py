@@ -118,6 +118,7 @@ class Dispatcher(threading.Thread):
         self.feeding = Feeding(
             self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_socket
         )
+        self._append = self.feeding.backlog.append
         self.watches = Watches(self.feeding, self.drain, self.ledger, bounds)
         self.returns = self.watches.returns
         self.undertaker = Undertaker(self.crew, self.accounts, self.drain, self.feeding)
@@ -130,9 +131,12 @@ class Dispatcher(threading.Thread):
 
     def submit(self, job: Job) -> None:
         """Put a job into the hands of an idle worker, or at the end of the backlog."""
-        if inline.send(job, self.feeding, self.mailbox):
+        # No call of ours that can be spared: this is run for each of a million jobs.
+        if self.mailbox.nap and not job._callback and inline.send(job, self.feeding, self.mailbox):
             return
-        if self.feeding.append(job):
+        self._append(job)
+        # If everybody is busy, whoever finishes wakes the dispatcher.
+        if self.feeding.idle:
             self.mailbox.wake()
         if self.ended:
             self._ending.fail_backlog()

@@ -69,12 +69,6 @@ class Feeding:
 
     # -- for any thread
 
-    def append(self, job: Job) -> bool:
-        """Put a job at the end. Returns whether the dispatcher must be woken for it."""
-        self.backlog.append(job)
-        # If everybody is busy, whoever finishes wakes the dispatcher.
-        return bool(self.idle)
-
     def freed(self, handle: Handle) -> None:
         """The worker has nothing to do."""
         if not handle.listed:

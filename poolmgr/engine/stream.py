@@ -48,8 +48,8 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
         self._unsorted: dict[int, Any] = {}
         #: Tasks that may be read and not yet taken out by the caller.
         self._buffersize = buffersize
-        #: True while the feeder waits for room.
-        self._full = False
+        #: The feeder waits until no more results than this are to be taken out; -1 if it does not, or was told.
+        self._low = -1
         #: What wakes the coroutines that wait.  Changed under ``_cond``.
         self._watchers: list[Callable[[], None]] = []
         #: Results that coroutines have taken since one last waited.
@@ -68,13 +68,19 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
         with self._cond:
             # Half the buffer, so that it is woken once for many items.
             wanted = max(1, self._buffersize // 2) if self.room <= 0 else 1
-            self._full = True
-            self._cond.wait_for(lambda: self.room >= wanted or not self.feeding or closing())
-            self._full = False
+            self._cond.wait_for(lambda: self._has_room(wanted) or not self.feeding or closing())
+            self._low = -1
+
+    def _has_room(self, wanted: int) -> bool:
+        # Written first, then looked: a caller that takes one out sees the one, or is seen by the other.
+        self._low = self._buffersize - self.read + self._index - wanted
+        return len(self._items) <= self._low
 
     def nudge(self) -> None:
         """Have a feeder that waits for room look again."""
         with self._cond:
+            # Once is enough: not for each result that is taken out until it has woken.
+            self._low = -1
             self._cond.notify_all()
 
     def next(self, timeout: float | None = None) -> Any:
@@ -83,7 +89,7 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
             item = self._items.popleft()
         except IndexError:
             item = self._wait(timeout)
-        if self._full:
+        if self._low >= 0 and len(self._items) <= self._low:
             self.nudge()
         if type(item) is _Failure:
             raise item.error
@@ -107,7 +113,7 @@ class StreamJob(ManyTasks, IMapIterator):  # type: ignore[type-arg]
                 break
             except IndexError:
                 continue  # Another caller has taken it.
-        if self._full:
+        if self._low >= 0 and len(self._items) <= self._low:
             self.nudge()
         if type(item) is _Failure:
             raise item.error
