@@ -72,6 +72,8 @@ class ObservedWorker:
     #: The signal that stops a job softly, 0 if there is none.
     soft_signal: int
     stopped: int
+    #: It is asked to call nothing: what it has taken waits.
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ def decode_worker(data: bytes) -> ObservedWorker | None:
         stacks_fd=words[layout.STACKS],
         soft_signal=words[layout.SOFT],
         stopped=words[layout.STOPPED],
+        held=bool(words[layout.HOLD]),
     )
 
 

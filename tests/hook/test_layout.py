@@ -82,7 +82,7 @@ def test_record_tells_jobs_and_facts(folder: str) -> None:
     (pool,) = read(folder).pools.values()
     assert (pool.pid, pool.pipe, pool.wanted, pool.workers, pool.pending) == (os.getpid(), 99, 4, 4, 1)
     assert (pool.submitted, pool.finished, pool.tasks, pool.unsized, pool.items) == (2, 1, 16, 1, 1000)
-    assert (pool.facts["kind"], pool.facts["site"], pool.facts["door"]) == ("Pool", "script.py:3", "")
+    assert (pool.facts["kind"], pool.facts["site"], pool.facts["bell"]) == ("Pool", "script.py:3", "")
     assert [(one.job, one.tasks, one.items, one.function) for one in pool.submissions] == [
         (7, 16, 1000, "script.work"),
         (8, None, None, "script.work"),

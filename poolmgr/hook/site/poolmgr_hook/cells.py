@@ -15,6 +15,7 @@ from .layout import (
     BUSY,
     DONE,
     FAILED,
+    HOLD,
     INDEX,
     ITEMS,
     ITEMS_DONE,
@@ -56,6 +57,7 @@ class Cells:
         words[layout.BORN] = monotonic_ns()
         words[layout.PIPE] = pipe
         words[STACKS] = -1
+        words[HOLD] = int(os.path.exists(files.path("hold", pipe)))
         words[layout.LAYOUT] = layout.VERSION
 
     def _use(self, memory: Any) -> None:
@@ -120,15 +122,26 @@ class Cells:
         """The worker has left its loop."""
         self.words[LEFT] = monotonic_ns()
 
+    @property
+    def job(self) -> int:
+        """The job of the task that it is in, or was in last."""
+        return int(self.words[JOB])
+
+    @property
+    def held(self) -> bool:
+        """Whether this worker is to call nothing for now."""
+        return bool(self.words[HOLD])
+
     def asked_to_leave(self) -> bool:
         """Whether the owner wants one worker less, and this one to be it."""
         return bool(self.words[LEAVE])
 
     def asked_to_stop(self) -> bool:
-        """Whether the task that is running now is to be stopped; said once for each task."""
+        """Whether the task that is running now is to be stopped."""
         words = self.words
         task = words[TASK]
-        if not task & 1 or words[SENDING] or words[STOP] != task or words[STOPPED] == task:
-            return False
-        words[STOPPED] = task
-        return True
+        return bool(task & 1 and not words[SENDING] and words[STOP] == task)
+
+    def stopping(self) -> None:
+        """JobStopped is about to be raised inside the task."""
+        self.words[STOPPED] = self.words[TASK]

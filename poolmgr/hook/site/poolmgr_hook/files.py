@@ -4,8 +4,9 @@
     notes.PID      what the hook could not do in this process, a line each
     cells.PID      what this process does as a worker of a pool (``layout.py``, the cells)
     pool.PID.N     the Nth pool that this process owns (``layout.py``, the record)
+    bell.PID.N     the socket at which that pool is woken, to see what is wished of it
+    hold.PIPE      made by who watches the run: workers that take tasks from that pipe are to wait
     locks, locks.claims, waits.PID   the locks of all processes, and who waits (``lock_table.py``)
-    door.PID.N     the socket at which that pool takes commands
 
 All are made by the process that they are of, 0600 in a folder of 0700.  Who reads them removes those of processes that
 have ended; nothing here waits for a reader.
@@ -38,6 +39,11 @@ def folder() -> str:
 def path(kind: str, *parts: object) -> str:
     """The path of a file of this process."""
     return os.path.join(folder(), ".".join([kind, *map(str, parts or (os.getpid(),))]))
+
+
+def inode(file: Any) -> int:
+    """The inode of what has a ``fileno()``."""
+    return os.fstat(file.fileno()).st_ino
 
 
 def hello() -> bool:

@@ -4,7 +4,7 @@ A word is a signed 64-bit integer of this machine; times are CLOCK_MONOTONIC in 
 (``files.py``), and a pool's workers by its PIPE: the inode of the pipe from which they take their tasks, which is the
 same number in the owner and in all workers, whatever the start method.
 
-Cells: ``cells.PID``, 4 KiB, of a worker.  All but LEAVE and STOP are written by the worker, in its main thread.
+Cells: ``cells.PID``, 4 KiB, of a worker.  Written by the worker, in its main thread, but for those of which it is said.
 
     LAYOUT   VERSION, written last when the file is made: before that there is nothing to read
     PID      the worker
@@ -32,8 +32,11 @@ Cells: ``cells.PID``, 4 KiB, of a worker.  All but LEAVE and STOP are written by
     STOPPED  the TASK inside which it raised JobStopped
     LEAVE    by the pool's owner: 1 has the worker leave when it next asks for a task
     STOP     by who watches the run: the TASK that is to be stopped, written before the signal is sent
+    KILLED   by who watches the run: the TASK for whose sake the worker is killed, written before it is
+    HOLD     by who watches the run: 1 has the worker wait before it calls what it has taken.  The worker writes it
+             once, before LAYOUT: 1 if there is a file ``hold.PIPE`` in the run's folder
 
-Record: ``pool.PID.N``, 40 KiB, of a pool.  All is written by the owner's process, under its interpreter's lock.
+Record: ``pool.PID.N``, 40 KiB, of a pool.  Written by the owner's process, but for WISH.
 
     LAYOUT, PID, BORN, PIPE, RING, NAMES   as above, of the owner and for the ring of submissions
     WANTED   workers that the pool is to have
@@ -51,6 +54,8 @@ Record: ``pool.PID.N``, 40 KiB, of a pool.  All is written by the owner's proces
     LOST     tasks that failed because their worker died
     DEATHS   workers that died inside a task, or with an exit code other than 0
     ENDS     jobs ever written to the ring of ends
+    WISH     by who watches the run: workers that the pool should have, 0 for no wish.  The owner takes it up when its
+             bell rings, and WANTED then says so
     FACTS    bytes of the facts, a Python literal: a dict of str, written once before LAYOUT
 
 Names, in both: slots of a number (one word, that of NAMES when it was written) and a text.  The nth name is in slot n
@@ -67,7 +72,7 @@ VERSION = 1
 
 # The cells.
 LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
-DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED, LEAVE, STOP = range(12, 24)
+DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED, LEAVE, STOP, KILLED, HOLD = range(12, 26)
 
 CELLS_SIZE = 4096
 #: Words that there is room for before the names.
@@ -83,7 +88,7 @@ CELL_RING_AT, CELL_RING = 2048, 40
 # The record.
 (P_LAYOUT, P_PID, P_BORN, P_PIPE, P_WANTED, P_WORKERS, P_STATE, P_SUBMITTED, P_FINISHED, P_TASKS, P_UNSIZED) = range(11)
 (P_SENT, P_GOOD, P_BAD, P_ITEMS, P_PENDING, P_WAITING, P_BEAT, P_LOST, P_DEATHS) = range(11, 20)
-(P_RING, P_ENDS, P_NAMES, P_FACTS) = range(20, 24)
+(P_RING, P_ENDS, P_NAMES, P_FACTS, P_WISH) = range(20, 25)
 
 RECORD_SIZE = 40960
 FACTS_AT, FACTS_SIZE = 512, 3584

@@ -31,6 +31,9 @@ def target(func: Any, args: Any) -> tuple[Any, int]:
         if getattr(inner, "__name__", "") == "_process_chunk" and func.args:
             return func.args[0], len(args[0]) if args else 1
         return inner, 1
+    if type(func).__name__ == "_TracebackCapturingWrapper":
+        # joblib's, around the next.
+        func = getattr(func, "func", func)
     calls = getattr(func, "items", None)
     if type(func).__name__ == "BatchedCalls" and type(calls) is list and calls:
         # joblib's: a batch of (function, args, kwargs).
@@ -45,6 +48,9 @@ def describe(func: Any) -> str:
         func = type(func)
         name = func.__qualname__
     module = getattr(func, "__module__", None)
+    if module == "__mp_main__":
+        # What the program's own __main__ is called in workers that have imported it.
+        module = "__main__"
     return f"{module}.{name}" if type(module) is str and module != "builtins" else name
 
 

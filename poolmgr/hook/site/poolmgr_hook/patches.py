@@ -13,4 +13,8 @@ PATCHES: dict[str, str] = {
     "multiprocessing.queues": "lock_objects",
     "multiprocessing.sharedctypes": "lock_objects",
     "multiprocessing.synchronize": "locks",
+    "multiprocessing.pool": "pool",
+    "concurrent.futures.process": "executor",
+    "loky.process_executor": "executor",
+    "joblib.externals.loky.process_executor": "executor",
 }

@@ -22,15 +22,17 @@ FACTS = (
     "processes",  # what the program asked for
     "maxtasksperchild",  # empty if there is no limit
     "initializer",  # its name, empty if there is none
-    "door",  # file name of the socket that takes commands, empty if it takes none
-    "wake",  # number of the descriptor that is to be written to after a command, empty if the socket itself wakes
-    "controls",  # the commands that it takes, with blanks between
-    "reason",  # why it takes none, or fewer; empty if there is nothing to say
+    "bell",  # file name of the socket that wakes the pool, empty if none does
+    "wake",  # "descriptor:inode" of the owner's pipe that is to be written to after the bell; empty if none is
+    "controls",  # what can be asked of it, with blanks between: CONTROLS
+    "reason",  # why not all; empty if there is nothing to say
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+#: What may be asked: see ``docs/decisions/042-acts-on-a-stock-pool.md``.
+CONTROLS = ("kill", "stop", "resize", "hold")
 _numbers = itertools.count(1)
 
 
@@ -97,6 +99,18 @@ class Record:
         at = layout.ENDS_AT + number % layout.ENDS * layout.END.size
         layout.END.pack_into(self._memory, at, job, monotonic_ns(), outcome)
         words[layout.P_ENDS] = words[layout.P_FINISHED] = number + 1
+
+    def finished(self, jobs: int) -> None:
+        """So many jobs have ended, among them those of which nobody was told."""
+        self.words[layout.P_FINISHED] = jobs
+
+    def state(self, state: int) -> None:
+        """The pool is closing, or gone."""
+        self.words[layout.P_STATE] = state
+
+    def wish(self) -> int:
+        """How many workers somebody would like; 0 for no wish."""
+        return int(self.words[layout.P_WISH])
 
     def seen(self, *, workers: int, pending: int, waiting: int) -> None:
         """What the pool's own thread sees as it passes."""
