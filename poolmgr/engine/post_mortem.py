@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob
 from poolmgr.engine.ledger import Ledger, began_at
-from poolmgr.model.stacks import parse, told
+from poolmgr.model.stacks import frame_text, parse
 from poolmgr.runtime import progress
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def _last_stack(handle: Handle) -> tuple[tuple[str, ...], float | None]:
         # It is of the job before.
         return (), None
     # No source lines: files are not read here, where all workers are waited for.
-    return tuple(told(parse(text)[:1], lambda file, line: "")), time.time() - taken
+    frames = [frame for thread in parse(text)[:1] for frame in thread.job]
+    return tuple(map(frame_text, frames)), time.time() - taken
 
 
 def _last_words(ledger: Ledger, job_id: int) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ Source = Callable[[str, int], str]
 
 _THREAD = re.compile(r"^(?:Current thread|Thread) (0x[0-9a-fA-F]+).*\(most recent call first\):$")
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
+_TEXT = re.compile(r"^(.*):(\d+) +(.*)$")
 #: Where a job's own frames end: what called it.
 _CALLERS = ("poolmgr/engine/tasks.py", "poolmgr/engine/worker.py")
 #: The frames that only carry a thread.
@@ -115,6 +116,22 @@ class Profile:
             shares = f"{100 * count / self.samples:7.0f}% {100 * self._own[frame] / self.samples:5.0f}%  "
             lines.append(_line(shares, frame, source))
         return lines
+
+
+def frame_text(frame: Frame) -> str:
+    """A frame in one line, with its whole path."""
+    return f"{frame.file}:{frame.line} {frame.function}"
+
+
+def frame_of(text: str) -> Frame | None:
+    """The frame that :func:`frame_text` made the line of; None if it made it of none."""
+    found = _TEXT.match(text)
+    return None if found is None else Frame(found[1], int(found[2]), found[3])
+
+
+def frame_line(frame: Frame, source: str) -> str:
+    """A frame as it is told, with its line of source."""
+    return _line("", frame, lambda file, line: source)
 
 
 def _line(before: str, frame: Frame, source: Source) -> str:

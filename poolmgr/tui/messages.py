@@ -7,6 +7,7 @@ from collections.abc import Callable
 from textual.message import Message
 
 from poolmgr.model.requests import Reply
+from poolmgr.tui.sources import Around, Place
 
 #: What a screen does with the answer to its request.  Runs in the app's thread.
 OnReply = Callable[[Reply], None]
@@ -29,3 +30,11 @@ class Replied(Message):
         self.counted = counted
         self.reply = reply
         self.on_reply = on_reply
+
+
+class SourcesRead(Message):
+    """A thread has read source lines."""
+
+    def __init__(self, found: dict[Place, Around]) -> None:
+        super().__init__()
+        self.found = found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -20,6 +21,7 @@ import psutil
 import pyte
 
 from tests.helpers.commands import COMMAND, PATIENCE
+from tests.helpers.wait import wait_until
 
 #: Seconds between two looks at a screen that says nothing new.
 LOOK = 0.05
@@ -125,3 +127,24 @@ def terminal(
         yield opened
     finally:
         opened.close()
+
+
+def submit(screen: Terminal, target: str, arguments: str) -> None:
+    """Fill the form and wait until the pool took the job."""
+    screen.type("a")
+    screen.wait_for("Submit a job")
+    # Step by step, as a person would: keys typed ahead go to the field that is in focus when they are read.
+    screen.wait_for("to the arguments")
+    screen.type(target)
+    screen.wait_for(target)
+    screen.type("\r")
+    screen.wait_for("Enter submits")
+    screen.type(arguments)
+    screen.wait_for(arguments)
+    screen.type("\r")
+    wait_until(lambda: "Submit a job" not in screen.read(), what="the form closed")
+
+
+def worker_pids(screen: Terminal) -> list[int]:
+    """The pids in the workers table."""
+    return [int(pid) for pid in re.findall(r"^[ >]w\d+ +(\d+) ", screen.read(), re.MULTILINE)]

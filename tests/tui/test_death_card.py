@@ -68,7 +68,7 @@ async def test_detail_shows_the_card() -> None:
             "its count rose from 3 to 4",
             "2.4G in the last",
             "as it was 2.50s before",
-            "pipeline.py:61   decode",
+            "pipeline.py:61             decode",
         ):
             assert part in text
         for part in ("said    GET a.png", "red", "75%  3 of 4  nearly"):

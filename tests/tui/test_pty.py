@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.helpers import terminal as terminals
-from tests.helpers.terminal import Terminal, terminal
+from tests.helpers.terminal import Terminal, submit, terminal, worker_pids
 from tests.helpers.wait import wait_until
 
 METHODS = ["fork", "forkserver", "spawn"]
@@ -30,27 +30,6 @@ app = PoolmgrApp(control)
 app.run()
 sys.exit(app.return_code)
 """
-
-
-def submit(screen: Terminal, target: str, arguments: str) -> None:
-    """Fill the form and wait until the pool took the job."""
-    screen.type("a")
-    screen.wait_for("Submit a job")
-    # Step by step, as a person would: keys typed ahead go to the field that is in focus when they are read.
-    screen.wait_for("to the arguments")
-    screen.type(target)
-    screen.wait_for(target)
-    screen.type("\r")
-    screen.wait_for("Enter submits")
-    screen.type(arguments)
-    screen.wait_for(arguments)
-    screen.type("\r")
-    wait_until(lambda: "Submit a job" not in screen.read(), what="the form closed")
-
-
-def worker_pids(screen: Terminal) -> list[int]:
-    """The pids in the workers table."""
-    return [int(pid) for pid in re.findall(r"^[ >]w\d+ +(\d+) ", screen.read(), re.MULTILINE)]
 
 
 def running_pid(screen: Terminal) -> int:

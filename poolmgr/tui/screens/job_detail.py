@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
+from poolmgr.tui import sources
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.messages import SourcesRead
 from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import Target
 from poolmgr.tui.screens.worker_acts import WorkerScreen
@@ -31,6 +34,9 @@ class JobDetail(WorkerScreen):
         super().__init__()
         self._job_id = job_id
         self._job: JobSnapshot | None = None
+        #: Source lines of the places in the job's text, and places that were asked for.
+        self._sources: dict[sources.Place, sources.Around] = {}
+        self._asked: set[sources.Place] = set()
 
     def compose(self) -> ComposeResult:
         """The pool's head, the job's text, and its lines of the log."""
@@ -59,10 +65,27 @@ class JobDetail(WorkerScreen):
         if self._job is None:
             text = Content(f"The pool does not list job {self._job_id}.")
         else:
-            text = describe(self._job, snapshot, cockpit.history)
+            self._look_up(self._job)
+            text = describe(self._job, snapshot, cockpit.history, self._sources)
         self.query_one(JobText).take(text)
         self.query_one(LogView).take(snapshot.log)
         self.query_one(KeyBar).update_keys()
+
+    def _look_up(self, job: JobSnapshot) -> None:
+        """Have source lines read that nobody has asked for yet."""
+        wanted = set(sources.places(job)) - self._asked
+        if wanted:
+            self._asked |= wanted
+            self._read(wanted)
+
+    @work(thread=True, group="sources")
+    def _read(self, wanted: set[sources.Place]) -> None:
+        self.post_message(SourcesRead(sources.read(wanted)))
+
+    def on_sources_read(self, message: SourcesRead) -> None:
+        """The text has more to say."""
+        self._sources |= message.found
+        self._take(self.cockpit.snapshot)
 
     def target(self) -> Target | None:
         """The job of this screen."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from poolmgr.model.buckets import FINE, NONE, SECONDS, WIDTHS, History
 from poolmgr.model.snapshot import Death, JobSnapshot
+from poolmgr.model.stacks import frame_line, frame_of
 from poolmgr.tui.format import duration, harmless, size, spark
+from poolmgr.tui.sources import NO_SOURCES, Sources, line_of
 
 Part = tuple[str, str]
 
@@ -12,7 +14,7 @@ Part = tuple[str, str]
 SPAN, CELLS = 60, 30
 
 
-def death_card(job: JobSnapshot, death: Death, history: History | None) -> list[Part]:
+def death_card(job: JobSnapshot, death: Death, history: History | None, sources: Sources = NO_SOURCES) -> list[Part]:
     """Everything that is known of the end of its worker."""
     parts = _field("death", _how(death))
     memory = [] if history is None else memory_before(job, history)
@@ -24,7 +26,7 @@ def death_card(job: JobSnapshot, death: Death, history: History | None) -> list[
     if death.stack:
         age = "" if death.stack_age is None else f", as it was {duration(death.stack_age)} before"
         parts += _field("stack", f"the last that was taken{age}")
-        parts += [(f"          {harmless(line)}\n", "") for line in death.stack]
+        parts += [(f"          {harmless(_told(line, sources))}\n", "") for line in death.stack]
     if death.output:
         parts += _field("said", harmless(death.output[0]))
         parts += [(f"        {harmless(line)}\n", "") for line in death.output[1:]]
@@ -64,6 +66,11 @@ def _how(death: Death) -> str:
     if death.oom_after is not None:
         return f"{death.how}; not by the kernel for lack of memory, whose count stayed at {death.oom_after}"
     return death.how
+
+
+def _told(line: str, sources: Sources) -> str:
+    frame = frame_of(line)
+    return line if frame is None else frame_line(frame, line_of(sources, (frame.file, frame.line)))
 
 
 def _field(name: str, text: str) -> list[Part]:

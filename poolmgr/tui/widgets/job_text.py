@@ -22,6 +22,7 @@ from poolmgr.tui.format import (
     time_of_day,
 )
 from poolmgr.tui.marks import JOB_STYLES, job_mark
+from poolmgr.tui.sources import NO_SOURCES, Sources, with_source
 from poolmgr.tui.widgets.death_text import death_card
 
 Part = tuple[str, str]
@@ -48,8 +49,17 @@ class JobText(Static):
             self.update(content, layout=not width or content.get_height({}, width) != height)
 
 
-def describe(job: JobSnapshot, snapshot: PoolSnapshot, history: History | None = None) -> Content:
-    """Everything a snapshot knows about a job, and of a lost one what the history knows of its worker."""
+def describe(
+    job: JobSnapshot, snapshot: PoolSnapshot, history: History | None = None, sources: Sources = NO_SOURCES
+) -> Content:
+    """Everything a snapshot knows about a job, and of a lost one what the history knows of its worker.
+
+    Args:
+        job: The job.
+        snapshot: The picture that it is in.
+        history: What workers did.
+        sources: Source lines around the places that its traceback and its worker's last stack name.
+    """
     mark, style = job_mark(job.state)
     parts: list[Part] = [(f"{mark} {job.state}", f"bold {JOB_STYLES[style]}"), (_where(job, snapshot.time), "")]
     parts.append((f"\n{harmless(job.function)}{harmless(job.args)}\n\n", "bold"))
@@ -70,12 +80,12 @@ def describe(job: JobSnapshot, snapshot: PoolSnapshot, history: History | None =
     if job.message:
         parts += _field("result" if job.state is JobState.DONE else "error", harmless(job.message))
     if job.death is not None:
-        parts += death_card(job, job.death, history)
+        parts += death_card(job, job.death, history, sources)
     parts += _tries(job, snapshot)
     parts += _like_it(job, snapshot)
     if job.traceback:
         parts.append(("\n", ""))
-        parts += _traceback(job.traceback)
+        parts += with_source(harmless_lines(job.traceback.rstrip("\n")), sources)
     return Content.assemble(*parts)
 
 
@@ -143,17 +153,6 @@ def _like_it(job: JobSnapshot, snapshot: PoolSnapshot) -> list[Part]:
             alone = f"all from {short_name(harmless(job.function))} (A marks them)"
             whose = alone if len(functions) == 1 else f"from {len(functions)} functions"
             parts += _field("same", f"{plural(len(same), 'job')} with {harmless(error)}, {whose}")
-    return parts
-
-
-def _traceback(text: str) -> list[Part]:
-    """The places muted, the source lines and the error standing out."""
-    lines = harmless_lines(text.rstrip("\n"))
-    parts: list[Part] = []
-    for place, line in enumerate(lines):
-        last = place == len(lines) - 1
-        style = "$text-muted" if line.lstrip().startswith('File "') else "bold $text-error" if last else ""
-        parts.append((f"{line}\n", style))
     return parts
 
 
