@@ -196,7 +196,10 @@ def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None]
         started = job.tries is not None or (not isinstance(job, Job) and job.started is not None)
         error = JobStopped(job.id) if started else JobCancelled(job.id)
         if holders:
-            dispatcher.feeding.doomed[job] = error
+            doomed = dispatcher.feeding.doomed
+            for ended in [one for one in doomed if one._ended is not None]:
+                del doomed[ended]
+            doomed[job] = error
         _withdraw(dispatcher, job, error, bool(holders))
         for handle in holders:
             _pursue(dispatcher, handle, job, act, certain)

@@ -136,6 +136,19 @@ def test_cancel_of_a_running_job_raises_inside_it(pool: poolmgr.Pool, tmp_path: 
     assert pids(pool) == before
 
 
+def test_nothing_is_kept_of_jobs_that_were_cancelled(make_pool: MakePool, tmp_path: Path) -> None:
+    """A pool in which many running jobs are stopped holds on to the last of them at the most."""
+    pool = make_pool(1)
+    for i in range(5):
+        job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), f"job {i}"))
+        started(tmp_path, i + 1)
+        assert job.cancel()
+        with pytest.raises(JobStopped):
+            job.get(LONG)
+    assert set(pool._dispatcher.feeding.doomed) <= {job}
+    assert works(pool)
+
+
 def test_kill_ends_one_job_and_what_it_has_started(pool: poolmgr.Pool, tmp_path: Path) -> None:
     """The job fails with JobKilled, its child processes die, its worker is replaced, the other job goes on."""
     victim = pool.apply_async(jobs.start_child_and_wait, (str(tmp_path),))
