@@ -26,6 +26,7 @@ from poolmgr.model.requests import (
     Inspect,
     Kill,
     Move,
+    Pace,
     Pause,
     Profile,
     Reply,
@@ -103,7 +104,7 @@ class LocalControl:
             reply = self._carry_out(request)
         except (UsageError, UnknownJob, UnknownWorker, ValueError) as error:
             return Reply(False, str(error), getattr(request, "job_id", None))
-        if not isinstance(request, WorkerLook | CheckCall | Complete):
+        if not isinstance(request, WorkerLook | CheckCall | Complete | Pace):
             self._collector.request_frame()
         return reply
 
@@ -127,6 +128,8 @@ class LocalControl:
                 return check_call(request)
             case Complete(text):
                 return Reply(True, "", lines=tuple(complete(text)))
+            case Pace(hertz):
+                return Reply(True, f"{self._collector.wish(hertz):g} pictures a second")
             case Resize(size):
                 return self._resize(size)
             case Pause():

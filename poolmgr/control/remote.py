@@ -22,7 +22,7 @@ from poolmgr.errors import PoolGone, UsageError
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.delta import unpack
-from poolmgr.model.requests import Reply, Request
+from poolmgr.model.requests import Pace, Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import PoolState
 from poolmgr.monitor.line import LOST, Line
@@ -143,7 +143,7 @@ class RemoteControl:
 
     def send(self, request: Request) -> Reply:
         """Carry a request to the owner, and wait for its reply; it is carried out once or not at all."""
-        if self.read_only:
+        if self.read_only and not isinstance(request, Pace):
             return Reply(False, READ_ONLY)
         if self._over:
             return Reply(False, f"{self._over}: nothing was sent")

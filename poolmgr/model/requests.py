@@ -43,6 +43,18 @@ class Complete:
     text: str
 
 
+#: Pictures a second that a pool takes while nobody wishes for more, that it takes at the most, and seconds that a wish
+#: lasts.
+USUAL_PACE, FASTEST_PACE, WISH = 4.0, 10.0, 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Take so many pictures a second for the next seconds, within bounds; the fastest wish counts."""
+
+    hertz: float
+
+
 @dataclass(frozen=True, slots=True)
 class Resize:
     """Have ``size`` workers, 1 or more: grows at once, shrinks as workers finish their jobs."""
@@ -198,8 +210,8 @@ WorkerRequest = Suspend | Continue | Recycle | Renice | SetAffinity | SendSignal
 WorkerLook = Stack | Profile | Inspect
 
 Request = (
-    Submit | CheckCall | Complete | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry | RetryAllFailed
-    | WorkerRequest | WorkerLook | Drain | Terminate
+    Submit | CheckCall | Complete | Pace | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry
+    | RetryAllFailed | WorkerRequest | WorkerLook | Drain | Terminate
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from poolmgr.errors import UsageError
 from poolmgr.model.plain import from_plain, reply_to_plain
-from poolmgr.model.requests import CheckCall, Complete, Reply, Request
+from poolmgr.model.requests import CheckCall, Complete, Pace, Reply, Request
 from poolmgr.monitor.line import LOST, Line
 from poolmgr.monitor.ports import LogTo
 
@@ -104,7 +104,7 @@ class Clerk:
         asked = "request"
         try:
             request = from_plain(envelope.get("request"))
-            asked = "" if isinstance(request, CheckCall | Complete) else repr(request)
+            asked = "" if isinstance(request, CheckCall | Complete | Pace) else repr(request)
             reply = self._carry_out(request)
         except UsageError as error:
             reply = Reply(False, str(error))

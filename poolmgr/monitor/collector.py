@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
+from poolmgr.model.requests import FASTEST_PACE, USUAL_PACE, WISH
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import PoolState, WorkerState
 from poolmgr.monitor.board import Board
@@ -28,7 +29,7 @@ from poolmgr.monitor.record import Record
 from poolmgr.monitor.sampler import MachineSampler, Sample, Sampler
 
 #: Seconds between two frames: four a second is what a person can follow.
-INTERVAL = 0.25
+INTERVAL = 1 / USUAL_PACE
 #: Least seconds between two frames however often somebody asks: a flood of news must not become a flood of frames.
 SHORTEST = 0.05
 #: Seconds between two frames of a pool that has ended: nothing changes, but a board that died is still replaced.
@@ -46,7 +47,10 @@ class Collector:
 
     def __init__(self, pool: Watchable, *, interval: float = INTERVAL, board: Board | None = None) -> None:
         self._pool = pool
-        self._interval = interval
+        #: Seconds between two frames while nobody wishes for more.
+        self._usual = interval
+        #: Wishes for more by the moment until which they hold.  A new dict for each change: any thread may write.
+        self._wishes: dict[float, float] = {}
         self._board = board
         self._listeners: tuple[Listener, ...] = ()
         self._listeners_lock = threading.Lock()
@@ -92,6 +96,29 @@ class Collector:
         """Have a frame taken now and the listeners told, at most every :data:`SHORTEST` seconds; any thread, cheap."""
         self._requested = True
         self._wake.set()
+
+    def wish(self, hertz: float) -> float:
+        """Take so many frames a second for the next :data:`WISH` seconds; any thread.
+
+        Returns:
+            How many there are now: the fastest wish, within bounds.
+        """
+        now = time.monotonic()
+        with self._expected_lock:
+            kept = {until: wished for until, wished in self._wishes.items() if until > now and wished > hertz}
+            self._wishes = {**kept, now + WISH: min(hertz, FASTEST_PACE)}
+        self._wake.set()
+        return 1 / self._interval
+
+    @property
+    def _interval(self) -> float:
+        """Seconds between two frames now."""
+        wishes = self._wishes
+        if not wishes:
+            return self._usual
+        now = time.monotonic()
+        fastest = max((hertz for until, hertz in wishes.items() if until > now), default=0.0)
+        return min(self._usual, 1 / fastest) if fastest > 0 else self._usual
 
     def expect(self, jobs: int | None, until: float | None = None) -> None:
         """Say what is to come, from any thread; without either, that nobody knows any more.

@@ -32,6 +32,7 @@ from poolmgr.tui.format import harmless
 from poolmgr.tui.keys import STEERS, bindings
 from poolmgr.tui.messages import News, OnReply, Replied
 from poolmgr.tui.news import WorkEnd, headline, notification
+from poolmgr.tui.pace import Wishes
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.alerts import AlertsScreen
 from poolmgr.tui.screens.export import open_export
@@ -115,6 +116,7 @@ class PoolmgrApp(ViewStack):
         self._work_end = WorkEnd()
         #: What the pool has warned of.
         self.alerts, self.last_cancel = Alerts(), LastCancel()
+        self.wishes = Wishes(self)
         self._ascii_filter = AsciiFilter()
         self.set_reactive(PoolmgrApp.ascii, ascii)
         self.refresh_hz: float = self.settings.get("screen", "pace", 4.0) if refresh_hz is None else refresh_hz
@@ -140,6 +142,7 @@ class PoolmgrApp(ViewStack):
             self.notify(self._note, severity="warning", timeout=PROBLEM_SECONDS, markup=False)
         self.pull()
         self._ticker = self.set_interval(1 / self.refresh_hz, self.pull)
+        self.wishes.follow(self.refresh_hz)
         self._unsubscribe = self._control.subscribe(self._listen)
 
     def on_unmount(self) -> None:
@@ -229,6 +232,7 @@ class PoolmgrApp(ViewStack):
             self._ticker.stop()
         self.refresh_hz = pace
         self._ticker = self.set_interval(1 / pace, self.pull)
+        self.wishes.follow(pace)
         self.remember("screen", "pace", pace)
         self.pull()
         self.mutate_reactive(PoolmgrApp.snapshot)

@@ -10,7 +10,7 @@ from typing import Any
 from poolmgr.model.buckets import History
 from poolmgr.model.control import Listener
 from poolmgr.model.log import LogLine
-from poolmgr.model.requests import CheckCall, Complete, Reply, Request, WorkerLook
+from poolmgr.model.requests import CheckCall, Complete, Pace, Reply, Request, WorkerLook
 from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
@@ -34,6 +34,8 @@ class FakeControl:
         self.check: Callable[[CheckCall], Reply] = lambda request: Reply(True, f"{request.target} fits")
         #: What ``module:function`` may become, by what was typed.
         self.names: dict[str, tuple[str, ...]] = {}
+        #: The pictures a second that were wished for.
+        self.paces: list[float] = []
         #: What was only looked for, and what makes the answers.
         self.looks: list[WorkerLook] = []
         self.look: Callable[[WorkerLook], Reply] = lambda request: Reply(True, "seen", lines=(repr(request),))
@@ -58,6 +60,9 @@ class FakeControl:
         if isinstance(request, CheckCall):
             self.checks.append(request)
             return self.check(request)
+        if isinstance(request, Pace):
+            self.paces.append(request.hertz)
+            return Reply(True, "")
         if isinstance(request, Complete):
             return Reply(True, "", lines=self.names.get(request.text, ()))
         if isinstance(request, WorkerLook):

@@ -51,6 +51,30 @@ def _fork_server() -> None:
     forkserver.ensure_running()
 
 
+def test_a_wish_for_more_pictures_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fastest wish that holds counts, up to ten a second; none is slower than usual, and none lasts for ever."""
+    with watched(interval=0.25) as (_, collector, _board):
+        assert collector.wish(1) == 4
+        assert collector.wish(5) == 5
+        assert collector.wish(100) == 10
+        assert collector.wish(5) == 10
+        monkeypatch.setattr("poolmgr.monitor.collector.WISH", -1.0)
+        collector._wishes = {}
+        assert collector.wish(10) == 4
+
+
+@pytest.mark.parametrize("board", [False, True])
+def test_pictures_come_as_often_as_somebody_wishes(board: bool) -> None:
+    """With a wish, pictures come that a pool alone would not take for a long time; so they do on the board."""
+    with watched(interval=600.0) as (_, collector, published):
+        first = collector.latest().time
+        collector.wish(10)
+        if board:
+            wait_until(lambda: published.published is not None and published.published > first + 0.2)
+        else:
+            wait_until(lambda: collector.latest().time > first + 0.2)
+
+
 @contextmanager
 def watched(method: str = "fork", *, interval: float = 0.1) -> Iterator[tuple[poolmgr.Pool, Collector, Board]]:
     """A pool of two with its monitor and board."""

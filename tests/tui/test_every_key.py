@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from poolmgr.model.requests import (
+    USUAL_PACE,
     Cancel,
     Continue,
     Kill,
@@ -252,6 +253,8 @@ def paces(key: str, *expected: float) -> Press:
             await cockpit.press(key)
             assert cockpit.app.refresh_hz == pace
             await cockpit.until(lambda pace=pace: f"LIVE {pace:g}Hz" in screen_text(cockpit.app))  # type: ignore[misc]
+            # What is more than a pool takes anyway has to be wished for.
+            await cockpit.until(lambda pace=pace: pace <= USUAL_PACE or pace in cockpit.control.paces)  # type: ignore[misc]
 
     return press
 
