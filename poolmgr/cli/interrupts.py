@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,8 @@ from poolmgr.model.snapshot import Counts
 
 #: What ends a run early.  SIGHUP is the terminal that was closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Seconds between two tries to end what has not begun yet, for which nobody calls.  A screen takes half a second.
+BEGINNING = 0.05
 
 
 class Interrupted(PoolmgrError):
@@ -126,9 +129,14 @@ class InterruptWatch:
     """Calls ``act`` from a thread of its own if a signal comes, or the terminal hangs up, before :meth:`close`.
 
     For the time when the main thread belongs to the screen, which waits for keys and timers of its own.
+
+    Args:
+        interrupts: What is noted.
+        act: Ends what the main thread does; returns False if it has not begun yet, and is called again a little later.
+        terminal: The terminal's descriptor.
     """
 
-    def __init__(self, interrupts: Interrupts, act: Any, terminal: int | None = None) -> None:
+    def __init__(self, interrupts: Interrupts, act: Callable[[], bool], terminal: int | None = None) -> None:
         self._interrupts = interrupts
         self._act = act
         self._terminal = terminal
@@ -138,9 +146,11 @@ class InterruptWatch:
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            if self._interrupts.wait(None, terminal=self._terminal) is not None:
-                self._act()
+            if self._interrupts.wait(None, terminal=self._terminal) is None:
+                continue
+            if self._act():
                 return
+            self._closed.wait(BEGINNING)
 
     def close(self) -> None:
         """End the watch."""

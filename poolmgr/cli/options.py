@@ -95,7 +95,7 @@ class Look:
     on_done: str = ""
 
 
-def choose_look(ascii: bool | None, config: Path | None, on_done: str | None) -> Look:
+def choose_look(ascii: bool | None, config: Path | None, on_done: str | None, *, browser: bool = False) -> Look:
     """What the command line says, else the settings, else the locale.
 
     Args:
@@ -112,7 +112,7 @@ def choose_look(ascii: bool | None, config: Path | None, on_done: str | None) ->
     if config is not None and not config.exists():
         raise UsageError(f"--config: there is no file {str(config)!r}")
     settings = Settings.load(settings_path() if config is None else config, key_problem)
-    plain: bool = settings.get("screen", "ascii", not _utf8()) if ascii is None else ascii
+    plain: bool = settings.get("screen", "ascii", not (browser or _utf8())) if ascii is None else ascii
     return Look(settings, plain, settings.get("news", "on_done", "") if on_done is None else on_done)
 
 

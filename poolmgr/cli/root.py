@@ -27,6 +27,7 @@ from poolmgr.cli.options import (
 )
 from poolmgr.cli.output import open_missing_streams, tell
 from poolmgr.cli.ps import ps
+from poolmgr.cli.serve import serve
 from poolmgr.cli.top import top
 from poolmgr.cli.wait import wait
 from poolmgr.errors import PoolmgrError, UsageError
@@ -73,7 +74,7 @@ def poolmgr(
     return open_empty_pool(name or "poolmgr", workers, start_method, choose_look(ascii, config, on_done))
 
 
-for _verb in (demo, ps, top, attach, ctl, wait):
+for _verb in (demo, ps, top, attach, serve, ctl, wait):
     poolmgr.add_command(_verb)
 
 #: Options of the group that its verbs have too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
@@ -15,8 +15,12 @@ from poolmgr.runners.demo import Feed
 from poolmgr.runners.outcome import Tally
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from poolmgr.model.snapshot import PoolSnapshot
     from poolmgr.runners.session import Session
+
+T = TypeVar("T")
 
 #: The smallest terminal in which the screen says anything: a header and some workers.
 COLUMNS, LINES = 40, 10
@@ -65,6 +69,24 @@ def open_empty_pool(name: str, workers: int, start_method: str, look: Look) -> i
         return run_screen(session, interrupts, look)
 
 
+def run_app(app: App[T], interrupts: Interrupts, choice: T | None = None) -> T | None:
+    """Run a screen until the operator leaves it; a signal, or the end of its stdin, has it leave with ``choice``."""
+
+    def leave() -> bool:
+        try:
+            app.call_from_thread(app.exit, choice)
+        except RuntimeError:
+            # It is only being started.
+            return False
+        return True
+
+    guard = InterruptWatch(interrupts, leave, sys.stdin.fileno())
+    try:
+        return app.run()
+    finally:
+        guard.close()
+
+
 def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Feed | None = None) -> int:
     """Show the screen, then do what the operator chose when leaving it.
 
@@ -88,11 +110,7 @@ def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Fe
     app = PoolmgrApp(
         session.control, ascii=look.ascii, settings=look.settings, on_done=on_done if look.on_done else None
     )
-    guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.TERMINATE), sys.stdin.fileno())
-    try:
-        choice = app.run()
-    finally:
-        guard.close()
+    choice = run_app(app, interrupts, QuitChoice.TERMINATE)
     interrupts.check(session.counts())
     if choice not in (QuitChoice.DRAIN, QuitChoice.LEAVE):
         if feed is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -16,11 +15,11 @@ from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING
 
 from poolmgr.cli.headless import FRAME
-from poolmgr.cli.interrupts import Interrupts, InterruptWatch
+from poolmgr.cli.interrupts import Interrupts
 from poolmgr.cli.options import choose_look
 from poolmgr.cli.output import tell
 from poolmgr.cli.progress import line, meter
-from poolmgr.cli.screen import require_terminal
+from poolmgr.cli.screen import require_terminal, run_app
 from poolmgr.control.local import LocalControl
 from poolmgr.errors import UsageError
 from poolmgr.model.states import PoolState
@@ -100,11 +99,7 @@ def _screen(pool: Pool, control: LocalControl) -> None:
         else "What workers print is drawn over this screen: open the pool with capture_output=True.",
     )
     with Interrupts() as interrupts:
-        guard = InterruptWatch(interrupts, lambda: app.call_from_thread(app.exit, QuitChoice.LEAVE), sys.stdin.fileno())
-        try:
-            choice = app.run()
-        finally:
-            guard.close()
+        choice = run_app(app, interrupts, QuitChoice.LEAVE)
     if choice is QuitChoice.DRAIN:
         pool.close()
     elif choice is QuitChoice.TERMINATE:

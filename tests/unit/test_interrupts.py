@@ -65,16 +65,32 @@ def test_handlers_are_given_back() -> None:
 def test_watch_acts_on_a_signal(interrupts: Interrupts) -> None:
     """A watch calls what it was given, from its own thread, once a signal comes."""
     acted = threading.Event()
-    watch = InterruptWatch(interrupts, acted.set)
+    watch = InterruptWatch(interrupts, lambda: act(acted))
     signal.raise_signal(signal.SIGINT)
     assert acted.wait(15)
     watch.close()
 
 
+def test_watch_acts_again_until_there_was_something_to_end(interrupts: Interrupts) -> None:
+    """A signal that comes before there is anything to be ended is not lost."""
+    answers, acted = iter((False, False, True)), threading.Event()
+    watch = InterruptWatch(interrupts, lambda: next(answers) and act(acted))
+    signal.raise_signal(signal.SIGINT)
+    assert acted.wait(15)
+    watch.close()
+    assert list(answers) == []
+
+
+def act(acted: threading.Event) -> bool:
+    """Note that it was called."""
+    acted.set()
+    return True
+
+
 def test_watch_that_is_closed_does_nothing(interrupts: Interrupts) -> None:
     """A watch that is closed before any signal ends without acting."""
     acted = threading.Event()
-    InterruptWatch(interrupts, acted.set).close()
+    InterruptWatch(interrupts, lambda: act(acted)).close()
     assert not acted.is_set()
 
 

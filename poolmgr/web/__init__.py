@@ -1,0 +1,1 @@
+"""The attached screen in a browser: needs the extra ``poolmgr[serve]``, and nothing of the pool."""
