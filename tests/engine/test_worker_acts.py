@@ -100,7 +100,9 @@ def test_time_limit_stands_still_while_the_worker_is_suspended(pool: poolmgr.Poo
         return (begun, job, slots[0]) if slots and not job.ready() else None
 
     # On a busy machine the limit may come before we do.
-    begun, job, slot = wait_until(suspended)
+    found = wait_until(suspended)
+    assert found is not None
+    begun, job, slot = found
     wait_until(lambda: time.monotonic() - begun > 4.0)
     assert not job.ready()
     pool.unsuspend(slot)
