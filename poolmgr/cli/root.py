@@ -16,7 +16,6 @@ from poolmgr.cli.attach import attach
 from poolmgr.cli.ctl import ctl
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
-from poolmgr.cli.locks import locks
 from poolmgr.cli.options import (
     ascii_option,
     choose_look,
@@ -28,6 +27,7 @@ from poolmgr.cli.options import (
 )
 from poolmgr.cli.output import open_missing_streams, tell
 from poolmgr.cli.ps import ps
+from poolmgr.cli.run import run as run_verb
 from poolmgr.cli.serve import serve
 from poolmgr.cli.top import top
 from poolmgr.cli.wait import wait
@@ -75,7 +75,7 @@ def poolmgr(
     return open_empty_pool(name or "poolmgr", workers, start_method, choose_look(ascii, config, on_done))
 
 
-for _verb in (demo, ps, top, attach, serve, ctl, wait, locks):
+for _verb in (demo, run_verb, ps, top, attach, serve, ctl, wait):
     poolmgr.add_command(_verb)
 
 #: Options of the group that its verbs have too.

@@ -1,4 +1,4 @@
-"""What is asked about one worker of a pool in this process, and answered in lines. Nothing of the pool changes.
+"""What is asked about one worker, and answered in lines. Nothing of the pool changes.
 
 Thread: the caller's, for as long as the look takes; source lines are read from this program's files.
 """
@@ -6,7 +6,8 @@ Thread: the caller's, for as long as the look takes; source lines are read from 
 from __future__ import annotations
 
 import linecache
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 from poolmgr.errors import NoStack, UnknownWorker, UsageError
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack, WorkerLook
@@ -14,8 +15,22 @@ from poolmgr.model.stacks import Profile as Found
 from poolmgr.model.stacks import parse, told
 from poolmgr.monitor.inspect import inspect
 
-if TYPE_CHECKING:
-    from poolmgr.engine.pool import Pool
+
+class Visible(Protocol):
+    """What has workers that can be looked at one by one."""
+
+    def pid_of(self, slot: int, generation: int | None = None) -> int:
+        """Its process id."""
+        ...
+
+    def stack(self, slot: int, generation: int | None = None) -> str:
+        """The stacks of its threads."""
+        ...
+
+    def stacks(self, slot: int, count: int, every: float, generation: int | None = None) -> Iterable[str]:
+        """Its stacks, many times."""
+        ...
+
 
 #: Stacks in a second of a profile: often enough to find what takes a percent in some seconds, and each costs the worker
 #: less than a millisecond.
@@ -24,7 +39,7 @@ RATE = 20
 LONGEST = 8.0
 
 
-def answer(pool: Pool, request: WorkerLook) -> Reply:
+def answer(pool: Visible, request: WorkerLook) -> Reply:
     """Look, and tell.
 
     Raises:
@@ -49,7 +64,7 @@ def answer(pool: Pool, request: WorkerLook) -> Reply:
         return Reply(False, f"{name} has no stack to tell: {error}")
 
 
-def _profile(pool: Pool, slot: int, seconds: float, generation: int | None) -> Reply:
+def _profile(pool: Visible, slot: int, seconds: float, generation: int | None) -> Reply:
     if not 0 < seconds <= LONGEST:
         raise UsageError(f"a profile takes up to {LONGEST:g} s, not {seconds:g}")
     found = Found()

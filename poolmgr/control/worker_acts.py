@@ -1,19 +1,46 @@
-"""What is asked of one worker of a pool in this process, and the sentence that answers.
+"""What is asked of one worker, and the sentence that answers.
 
-Thread: the caller's; the pool's dispatcher does it.
+Thread: the caller's; in a pool of poolmgr's the dispatcher does it.
 """
 
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 from poolmgr.errors import UsageError
 from poolmgr.model.cpus import shorten
 from poolmgr.model.requests import Continue, Recycle, Renice, Reply, SendSignal, SetAffinity, Suspend, WorkerRequest
 
-if TYPE_CHECKING:
-    from poolmgr.engine.pool import Pool
+
+class Steerable(Protocol):
+    """What has workers that can be acted on one by one. A slot without a generation is whoever sits there."""
+
+    def suspend(self, slot: int, generation: int | None = None) -> int:
+        """Stop it; its process id."""
+        ...
+
+    def unsuspend(self, slot: int, generation: int | None = None) -> int:
+        """Let it go on; its process id."""
+        ...
+
+    def recycle(self, slot: int, generation: int | None = None) -> int:
+        """Have another one take its place; its process id."""
+        ...
+
+    def renice(self, slot: int, value: int, generation: int | None = None) -> int:
+        """Set its nice value; its process id."""
+        ...
+
+    def set_affinity(self, slot: int, cpus: Iterable[int], generation: int | None = None) -> int:
+        """Bind it to CPUs; its process id."""
+        ...
+
+    def send_signal(self, slot: int, number: int, generation: int | None = None) -> tuple[int, str]:
+        """Send it a signal; its process id, and what it makes of that."""
+        ...
+
 
 #: What a process makes of a signal, in words.
 _MAKES = {
@@ -25,7 +52,7 @@ _MAKES = {
 }
 
 
-def carry_out(pool: Pool, request: WorkerRequest) -> Reply:
+def carry_out(pool: Steerable, request: WorkerRequest) -> Reply:
     """Do it, and say what became of it.
 
     Raises:
@@ -52,7 +79,7 @@ def carry_out(pool: Pool, request: WorkerRequest) -> Reply:
             return _send_signal(pool, slot, number, generation)
 
 
-def _renice(pool: Pool, slot: int, value: int, generation: int | None) -> Reply:
+def _renice(pool: Steerable, slot: int, value: int, generation: int | None) -> Reply:
     if not -20 <= value <= 19:
         raise UsageError(f"a nice value is from -20 (first) to 19 (last), not {value}")
     try:
@@ -64,7 +91,7 @@ def _renice(pool: Pool, slot: int, value: int, generation: int | None) -> Reply:
     return Reply(True, f"w{slot + 1} (pid {pid}) and what it has started have nice {value} now")
 
 
-def _set_affinity(pool: Pool, slot: int, cpus: tuple[int, ...], generation: int | None) -> Reply:
+def _set_affinity(pool: Steerable, slot: int, cpus: tuple[int, ...], generation: int | None) -> Reply:
     if not cpus or min(cpus) < 0:
         raise UsageError("name the CPUs by their numbers from 0, such as 0-3,6")
     shown = shorten(cpus)
@@ -75,7 +102,7 @@ def _set_affinity(pool: Pool, slot: int, cpus: tuple[int, ...], generation: int 
     return Reply(True, f"w{slot + 1} (pid {pid}) and what it has started run on CPUs {shown} now")
 
 
-def _send_signal(pool: Pool, slot: int, number: int, generation: int | None) -> Reply:
+def _send_signal(pool: Steerable, slot: int, number: int, generation: int | None) -> Reply:
     try:
         word = signal.Signals(number).name
     except ValueError:

@@ -12,7 +12,6 @@ from enum import StrEnum
 from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState, PoolState, WorkerState
-from poolmgr.model.sync import SyncSnapshot
 from poolmgr.model.times import Times
 
 
@@ -197,7 +196,6 @@ class Rule(StrEnum):
 
     DEAD_LOOP = "DEAD LOOP"
     FAILING = "FAILING"
-    LOCK_BOUND = "LOCK-BOUND"
     STRAGGLER = "STRAGGLER"
     IPC_BOUND = "IPC-BOUND"
     STARVED = "STARVED"
@@ -221,6 +219,10 @@ class Verdict:
     #: The job and the worker that it points at.
     job_id: int | None = None
     slot: int | None = None
+
+
+#: In place of an engine, where a program is shown that has no pool: the hook is in it, or it is not.
+NO_POOL, NOT_INSTRUMENTED = "no pool", "not instrumented"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +265,8 @@ class PoolSnapshot:
     times: Times | None = None
     verdict: Verdict | None = None
     machine: Machine | None = None
-    #: Locks, queues and the like of its program; None where nobody tracks them.
-    sync: SyncSnapshot | None = None
+    #: Whose engine runs it, if that is not poolmgr's: what can be done to it then depends on that.
+    engine: str = ""
 
     @property
     def whole(self) -> int:
@@ -275,6 +277,16 @@ class PoolSnapshot:
     def uptime(self) -> float:
         """Seconds since the pool opened."""
         return max(0.0, self.time - self.started)
+
+    @property
+    def bare(self) -> bool:
+        """Whether this is a program without a pool: its workers are processes of it, of which nobody knows more."""
+        return self.engine in (NO_POOL, NOT_INSTRUMENTED)
+
+    @property
+    def brittle(self) -> bool:
+        """Whether the death of one worker fails all that is pending, as in the standard library's executors."""
+        return self.engine.startswith("stock ") and self.engine != "stock Pool"
 
     def job(self, job_id: int) -> JobSnapshot | None:
         """The job of this id, if it is one of those shown."""

@@ -13,8 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 
 from poolmgr.model.buckets import History
-from poolmgr.model.lock_rows import blocked_text
-from poolmgr.model.locked import lock_bound
 from poolmgr.model.slow import ipc_bound, memory, oversubscribed, skew, start_up, starved, waiting_on_io
 from poolmgr.model.snapshot import FunctionSnapshot, JobSnapshot, PoolSnapshot, Rule, Verdict, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
@@ -36,7 +34,7 @@ LAST, LAST_SECONDS = 3.0, 2.0
 def judge(snapshot: PoolSnapshot, history: History) -> Verdict:
     """The verdict on a picture: the first rule that holds, or that all is well."""
     view = View(snapshot, history)
-    if snapshot.state is not PoolState.ENDED:
+    if snapshot.state is not PoolState.ENDED and not snapshot.bare:
         for rule in RULES:
             verdict = rule(view)
             if verdict is not None:
@@ -101,8 +99,6 @@ def straggler(view: View) -> Verdict | None:
     if worst.cpu_percent is not None:
         text += f" with {worst.cpu_percent:.0f}% CPU"
         text += ": it waits" if worst.cpu_percent < WAITS else ""
-    lock = blocked_text(view.snapshot, worst.pid)
-    text += f"; it {lock}" if lock else ""
     more = len(late) - 1
     text += f"; so do {more} more" if more else f"; {len(view.snapshot.workers) - 1} others are fine"
     return Verdict(Rule.STRAGGLER, text, "see what it does; stop it if it hangs", worst.job_id, worst.slot)
@@ -121,6 +117,8 @@ def healthy(view: View) -> Verdict:
     snapshot, times = view.snapshot, view.times
     if snapshot.state is PoolState.ENDED:
         return Verdict(Rule.HEALTHY, "the pool has ended")
+    if snapshot.bare:
+        return Verdict(Rule.HEALTHY, f"{snapshot.engine}: the program's processes, as they are seen from outside")
     if snapshot.state is PoolState.HELD:
         return Verdict(Rule.HEALTHY, "tasks are held: none is started until they are resumed", "resume")
     if not view.ended and not snapshot.counts.running and not view.queued:
@@ -131,8 +129,7 @@ def healthy(view: View) -> Verdict:
 
 
 RULES: tuple[Callable[[View], Verdict | None], ...] = (
-    dead_loop, failing, lock_bound, straggler, ipc_bound, starved, oversubscribed, waiting_on_io, memory, start_up,
-    skew,
+    dead_loop, failing, straggler, ipc_bound, starved, oversubscribed, waiting_on_io, memory, start_up, skew,
 )  # fmt: skip
 
 

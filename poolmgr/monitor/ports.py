@@ -1,4 +1,4 @@
-"""What the monitor needs of a pool: three methods, so that any pool can be watched."""
+"""What the monitor needs of a pool: a few methods, so that any pool can be watched."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Protocol
 from poolmgr.model.snapshot import PoolSnapshot
 
 if TYPE_CHECKING:
-    from poolmgr.engine.tape import Reader
+    from poolmgr.engine.tape import Happened, Now, Ran
 
 
 class LogTo(Protocol):
     """Adds one line to a pool's log; callable from any thread."""
 
     def __call__(self, text: str, *, kind: str = "event", level: str = "info", job_id: int | None = None) -> None: ...
+
+
+class Spans(Protocol):
+    """What the workers of a pool did since somebody asked last, and what they do."""
+
+    def take(self) -> list[Ran | Happened]:
+        """All spans since the last call."""
+        ...
+
+    def look(self) -> Now:
+        """What the workers do now, and what waits."""
+        ...
 
 
 class Watchable(Protocol):
@@ -23,7 +35,7 @@ class Watchable(Protocol):
         """The engine's own picture: no CPU, no memory, no history."""
         ...
 
-    def record(self) -> Reader | None:
+    def record(self) -> Spans | None:
         """Have it taken down what the workers do, for this caller; None if the pool cannot."""
         ...
 

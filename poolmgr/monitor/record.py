@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from poolmgr.engine.tape import Happened, Now, Ran, Reader
+from poolmgr.engine.tape import Happened, Now, Ran
 from poolmgr.model.brief import function_name
 from poolmgr.model.buckets import FINE, NONE, SECOND, WIDTHS
 from poolmgr.model.durations import Histogram
@@ -21,6 +21,7 @@ from poolmgr.model.snapshot import FunctionSnapshot, PoolSnapshot, Verdict
 from poolmgr.model.states import JobState
 from poolmgr.model.times import Times, shares
 from poolmgr.model.verdict import judge
+from poolmgr.monitor.ports import Spans
 from poolmgr.monitor.rates import Rate
 from poolmgr.monitor.sampler import Sample
 
@@ -76,7 +77,7 @@ class Record:
         epoch: Seconds to add to it to get seconds since the epoch.
     """
 
-    def __init__(self, reader: Reader | None, now: int, epoch: float) -> None:
+    def __init__(self, reader: Spans | None, now: int, epoch: float) -> None:
         self._reader = reader
         self._recording = Recording(now, epoch)
         self._functions: dict[int, _Function] = {}

@@ -34,6 +34,38 @@ def stopped(pid: int) -> bool:
         return False
 
 
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended: one whose parent has not asked about it yet has."""
+    return state(pid) not in ("", "Z", "X")
+
+
+def state(pid: int) -> str:
+    """The letter of what the kernel says a process does; empty if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1].decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def command(pid: int) -> list[str]:
+    """The arguments that a process was started with; empty if nobody can tell."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().decode("utf-8", "replace").rstrip("\0").split("\0")
+    except OSError:
+        return []
+
+
+def begun(pid: int) -> float | None:
+    """When the process began, in seconds of CLOCK_BOOTTIME; None if nobody can tell."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b") ")[2].split()[19]) / _TICKS
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def threads(pid: int) -> list[int]:
     """The threads of a process by their numbers; empty if it is gone."""
     try:

@@ -12,13 +12,13 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     ask = [pid]
     while ask:
-        for child in _children(ask.pop()):
+        for child in children(ask.pop()):
             found.append(child)
             ask.append(child)
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     children: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")

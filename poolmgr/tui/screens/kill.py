@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from poolmgr.model.requests import Cancel, Kill
 from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.tui.format import duration, harmless
+from poolmgr.tui.format import duration, harmless, plural
 from poolmgr.tui.screens.confirm import Choice, QuestionScreen
 
 if TYPE_CHECKING:
@@ -54,10 +54,24 @@ def kill_question(snapshot: PoolSnapshot | None, job_id: int) -> KillScreen:
     loss = f"job {job_id}"
     if worker is not None:
         loss += f", {harmless(worker.function)}, {duration(worker.elapsed)} in"
+    if snapshot is not None and snapshot.engine:
+        return KillScreen(f"Kill job {job_id}?", f"{victim}.\n{_price(snapshot, job_id, loss)}")
     return KillScreen(
         f"Kill job {job_id}?",
         f"{victim} with its child processes, and a new one takes its place.\n"
         f"1 job ends with it: {loss}. What it has done so far stands.",
+    )
+
+
+def _price(snapshot: PoolSnapshot, job_id: int, loss: str) -> str:
+    """What a program's own pool loses with a worker."""
+    if not snapshot.brittle:
+        return f"A new one takes its place, and 1 job fails with WorkerLost: {loss}."
+    pending = snapshot.counts.running + snapshot.counts.queued
+    kind = snapshot.engine.partition(" ")[2]
+    return (
+        f"A {kind} breaks when a worker dies: all that runs or waits ({plural(pending, 'job')}) fails with\n"
+        f"BrokenProcessPool, and it takes no more. Stopping it softly (x) costs job {job_id} alone."
     )
 
 
@@ -99,11 +113,16 @@ class LadderScreen(ModalScreen[None]):
             self.action_kill()
             return
         self.query_one("#ladder", Static).update(
-            Content(
-                "JobStopped was raised in it by SIGINT.\n"
-                f"In {left:.0f} s: SIGINT again, SIGTERM {GRACE / 2:g} s later, SIGKILL {GRACE:g} s later.\n\n"
-                "Esc stops here: it is not killed.   y kills it now."
-            )
+            Content(f"{self._steps(left)}\n\nEsc stops here: it is not killed.   y kills it now.")
+        )
+
+    def _steps(self, left: float) -> str:
+        snapshot = self._cockpit.newest
+        if snapshot is not None and snapshot.engine:
+            return f"JobStopped was raised in it.\nIn {left:.0f} s: once more, SIGKILL {GRACE:g} s later."
+        return (
+            "JobStopped was raised in it by SIGINT.\n"
+            f"In {left:.0f} s: SIGINT again, SIGTERM {GRACE / 2:g} s later, SIGKILL {GRACE:g} s later."
         )
 
     def _look(self) -> None:

@@ -1,0 +1,114 @@
+"""What a program has left behind when it ended: found, and ended too.
+
+A program's processes are known by a variable in their environment, as it was when each was started.  This process is
+made their reaper, so that what loses its parent comes to it and not to the system's first process.
+
+What is left alone: a process that began a session of its own, as daemons do, and one that ignores SIGHUP, as with
+nohup.  Both were told to outlive what had started them.  All else gets a moment to notice by itself, as the resource
+tracker does, then SIGTERM, then SIGKILL.
+
+Thread: the caller's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import select
+import signal
+import time
+from collections.abc import Collection
+
+from poolmgr.runtime.procfs import has, masks
+from poolmgr.runtime.tree import children, descendants
+
+_PR_SET_CHILD_SUBREAPER = 36
+#: Seconds until SIGTERM, and from there to SIGKILL.  What ends by itself does so within milliseconds; a worker that
+#: has lost its owner never does.
+NOTICE, GRACE = 0.5, 1.0
+
+
+def become_reaper() -> None:
+    """Have what loses its parent, below this process, become its child. A kernel that cannot changes nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap(ours: Collection[int]) -> None:
+    """Take leave of children that have ended and are not ``ours``: nobody else will ask about them."""
+    for pid in children(os.getpid()):
+        if pid not in ours and _stat(pid)[0] == "Z":
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def sweep(mark: bytes, session: int, ours: Collection[int]) -> int:
+    """End what is left of a program, and return how many processes needed a signal.
+
+    Args:
+        mark: ``NAME=value``, as it is in the environment of the program.
+        session: The session that the program ran in.
+        ours: Children of this process that are not the program's.
+    """
+    signalled: set[int] = set()
+    for wait, signum in ((NOTICE, signal.SIGTERM), (GRACE, signal.SIGKILL)):
+        left = _wait_for_ends(mark, session, ours, wait)
+        for pid in left:
+            signalled.add(pid)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # A stopped process does not see SIGTERM before it goes on.
+                os.kill(pid, signum)
+                os.kill(pid, signal.SIGCONT)
+    _wait_for_ends(mark, session, ours, GRACE)
+    return len(signalled)
+
+
+def _wait_for_ends(mark: bytes, session: int, ours: Collection[int], seconds: float) -> list[int]:
+    """Those that are still left after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        reap(ours)
+        left = [pid for pid in descendants(os.getpid()) if pid not in ours and _is_left(pid, mark, session)]
+        remaining = deadline - time.monotonic()
+        if not left or remaining <= 0:
+            return left
+        _wait_for_one(left, remaining)
+
+
+def _wait_for_one(pids: Collection[int], seconds: float) -> None:
+    """Until one of them has ended, or so many seconds are over."""
+    with contextlib.ExitStack() as stack:
+        poll = select.poll()
+        for pid in pids:
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:
+                return
+            stack.callback(os.close, fd)
+            poll.register(fd, select.POLLIN)
+        poll.poll(math.ceil(1000 * seconds))
+
+
+def _is_left(pid: int, mark: bytes, session: int) -> bool:
+    state, its_session = _stat(pid)
+    if state in ("", "Z", "X") or its_session != session:
+        return False
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            if mark not in file.read().split(b"\0"):
+                return False
+    except OSError:
+        return False
+    return not has(masks(pid).get("SigIgn", 0), signal.SIGHUP)
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """The state letter and the session of a process; an empty letter if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b") ")[2].split()
+        return fields[0].decode(), int(fields[3])
+    except (OSError, IndexError):
+        return "", -1

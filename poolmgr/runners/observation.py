@@ -1,0 +1,225 @@
+"""What is seen of a running program: its pools come and go, each in a seat with a collector, a board and a control.
+
+    read      the run's folder, four times a second                                              (monitor/observed.py)
+    seats     a pool that has lived for a moment gets one; the next pool may take it            (monitor/seat.py)
+    the fleet the app shows the seats                                                            (model/fleet.py)
+
+A program that opens no pool is not shown: it runs as if poolmgr were not there.  Where the hook is not in it, it is
+shown as its processes are seen from outside, and so it is when somebody has asked for that.
+
+Thread: "poolmgr-observer", from start() to stop(), is the only one that reads the folder and changes seats.
+Never: lets an error end it; the log says what it was, once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from poolmgr.control.observed import ObservedControl
+from poolmgr.control.stock import StockActs
+from poolmgr.model.fleet import Fleet, Member
+from poolmgr.model.requests import FASTEST_PACE, WISH
+from poolmgr.model.snapshot import NO_POOL, NOT_INSTRUMENTED
+from poolmgr.monitor.board import Board
+from poolmgr.monitor.collector import Collector
+from poolmgr.monitor.observed import Observation, ObservedPool, Reader
+from poolmgr.monitor.run_log import RunLog
+from poolmgr.monitor.seat import Seat
+from poolmgr.runners.program import Program
+from poolmgr.runtime.procfs import alive
+
+#: Seconds between two looks.
+INTERVAL = 0.25
+#: Seconds that a pool must have lived to be shown: many live for less, and a screen that flickers shows nothing.
+SETTLED = 0.3
+#: Seconds after which a program that has not loaded the hook is taken not to have it.
+SILENT = 2.0
+#: Pools that are shown at the same time.  Each has a board, which is a process.
+MOST_SEATS = 8
+
+
+class Taken:
+    """A seat with all that belongs to it."""
+
+    def __init__(self, seat: Seat, stack: ExitStack, collector: Collector, board: Board) -> None:
+        self.seat = seat
+        self.stack = stack
+        self.collector = collector
+        self.board = board
+        self.member: Member | None = None
+
+
+class Observed:
+    """What is seen of one program.
+
+    Args:
+        folder: The run's.
+        name: What its pools are called.
+        program: The program.
+        log: The run's log.
+        always: Show the program itself while it has no pool.
+        found: Called once, from the observer's thread, when there is something to see.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        name: str,
+        program: Program,
+        log: RunLog,
+        *,
+        always: bool = False,
+        found: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.fleet = Fleet(empty="the program has opened no pool yet")
+        self._reader = Reader(folder)
+        self._acts = StockActs(folder)
+        self._program = program
+        self._always = always
+        self._found: Callable[[], None] | None = found
+        self._taken: list[Taken] = []
+        self._begun = time.monotonic()
+        self._instrumented = False
+        #: Looks a second that were wished for last, and until when the wish holds.
+        self._wish = (1 / INTERVAL, 0.0)
+        #: Hook's notes that are in the log, and pools for which there was no seat.
+        self._told: set[object] = set()
+        #: All pools, as they were seen last.
+        self._records: dict[str, ObservedPool] = {}
+        self._reported = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="poolmgr-observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The program has ended: take the last look, publish it, take everything down. Stopping twice does no harm."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for taken in reversed(self._taken):
+            taken.seat.closed = True
+            taken.stack.close()
+        self._taken.clear()
+        self._reader.close()
+
+    @property
+    def children(self) -> set[int]:
+        """Processes that are not the program's."""
+        return {pid for taken in self._taken if (pid := taken.board.pid) is not None}
+
+    def totals(self) -> str:
+        """The pools that were seen and their jobs, those included that lived too briefly to be shown."""
+        records = list(self._records.values())
+        if not records:
+            return self._note()
+        submitted = sum(record.submitted for record in records)
+        finished = sum(record.finished for record in records)
+        lost = sum(record.lost for record in records)
+        pools = f"{len(records)} pool" + "s" * (len(records) != 1)
+        return f"{pools}, {submitted:,} jobs, {finished:,} ended" + f", {lost:,} lost" * bool(lost)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval()):
+            self._guarded_look()
+        self._guarded_look()
+
+    def _interval(self) -> float:
+        hertz, until = self._wish
+        return min(INTERVAL, 1 / hertz) if time.monotonic() < until else INTERVAL
+
+    def _hurry(self, hertz: float) -> None:
+        """Somebody wishes for more looks a second; from any thread."""
+        self._wish = min(hertz, FASTEST_PACE), time.monotonic() + WISH
+
+    def _guarded_look(self) -> None:
+        try:
+            self._look()
+        except Exception as error:  # the thread's top: without it the pictures would stand still in silence
+            text = f"observer: {type(error).__name__}: {error}"
+            if text != self._reported:
+                self._reported = text
+                self.log.add(text, level="error")
+
+    def _look(self) -> None:
+        seen = self._reader.read()
+        living = {pid for pid in self._pids(seen) if alive(pid)}
+        self._instrumented = self._instrumented or bool(seen.hellos)
+        self._records.update(seen.pools)
+        self._tell_notes(seen)
+        self._seat_pools(seen, living)
+        for taken in self._taken:
+            pool = taken.seat.pool
+            if pool is not None and not pool.ended:
+                record = seen.pools.get(pool.key)
+                workers = [] if record is None else seen.workers_of(record)
+                pool.take(record, workers, living)
+        self._show_program()
+        for pid in self._pids(seen) - living:
+            self._reader.forget(pid)
+
+    def _pids(self, seen: Observation) -> set[int]:
+        return {*seen.hellos, *seen.workers, *(pool.pid for pool in seen.pools.values())}
+
+    def _tell_notes(self, seen: Observation) -> None:
+        for pid, notes in seen.notes.items():
+            for note in notes:
+                if (pid, note) not in self._told:
+                    self._told.add((pid, note))
+                    self.log.add(f"hook in process {pid}: {note}", level="warning", pid=pid)
+
+    def _seat_pools(self, seen: Observation, living: set[int]) -> None:
+        seated = {taken.seat.pool.key for taken in self._taken if taken.seat.pool is not None}
+        now = time.monotonic_ns()
+        for key, record in sorted(seen.pools.items(), key=lambda pair: pair[1].born_ns):
+            if key in seated or key in self._told or record.pid not in living or now - record.born_ns < SETTLED * 1e9:
+                continue
+            taken = next((taken for taken in self._taken if taken.seat.free), None)
+            if taken is None and len(self._taken) < MOST_SEATS:
+                taken = self._open_seat()
+            if taken is None:
+                self._told.add(key)
+                self.log.add(f"pool {key} is not shown: {MOST_SEATS} are already", level="warning")
+                continue
+            taken.seat.seat(record)
+
+    def _show_program(self) -> None:
+        """Show the program itself, if nothing else is to be shown and it should be."""
+        silent = not self._instrumented and time.monotonic() - self._begun > SILENT
+        if not self._taken and (self._always or silent) and not self._stop.is_set():
+            self._open_seat()
+
+    def _open_seat(self) -> Taken:
+        number = len(self._taken) + 1
+        name = self.name if number == 1 else f"{self.name}-{number}"
+        seat = Seat(name, self._program.pid, self.log, self._note)
+        with ExitStack() as stack:
+            board = Board(name, seat.log)
+            stack.callback(board.close)
+            collector = Collector(seat, board=board)
+            stack.callback(collector.stop)
+            control = ObservedControl(seat, collector, self._acts, end_program=self._end_program, hurry=self._hurry)
+            board.take_requests(control.send)
+            taken = Taken(seat, stack.pop_all(), collector, board)
+        collector.start()
+        self._taken.append(taken)
+        taken.member = self.fleet.add(control, name=name)
+        if self._found is not None:
+            self._found()
+            self._found = None
+        return taken
+
+    def _end_program(self) -> str:
+        self._program.send_signal(signal.SIGTERM)
+        return f"the program (process {self._program.pid}) is asked to end, by SIGTERM"
+
+    def _note(self) -> str:
+        return NO_POOL if self._instrumented else NOT_INSTRUMENTED
