@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from poolmgr.cli.interrupts import Interrupts
-from poolmgr.cli.options import ascii_option, choose_look, config_option
+from poolmgr.cli.options import ascii_option, choose_look, complete_pool, config_option
 from poolmgr.cli.output import tell
 from poolmgr.cli.screen import require_terminal, run_app
 
 
 @click.command(epilog="Example: poolmgr attach stdlib --read-only")
-@click.argument("pool", required=False)
+@click.argument("pool", required=False, shell_complete=complete_pool)
 @click.option("--read-only", is_flag=True, help="Look, and change nothing.")
 @click.option("--browser", is_flag=True, hidden=True, help="Draw for poolmgr serve, on pipes.")
 @ascii_option

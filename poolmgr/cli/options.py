@@ -27,6 +27,20 @@ LONGEST_NAME = 40
 MOST_WORKERS = 1024
 
 
+def complete_pool(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """The pools that run now whose names begin with what was typed, for the shell."""
+    from poolmgr.monitor.viewer import full_name
+    from poolmgr.runtime.folder import entries
+
+    try:
+        known = entries()
+    except UsageError:
+        return []
+    names = [entry.name for entry in known]
+    names = [entry.name if names.count(entry.name) == 1 else full_name(entry) for entry in known]
+    return [name for name in names if name.startswith(typed)]
+
+
 def workers_option(verb: F) -> F:
     """``--workers N``."""
     return click.option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
-from poolmgr.cli.options import ascii_option, choose_look, config_option
+from poolmgr.cli.options import ascii_option, choose_look, complete_pool, config_option
 from poolmgr.cli.output import result, tell
 from poolmgr.errors import UsageError
 
@@ -23,7 +23,7 @@ LARGEST_PORT = 65535
 
 
 @click.command(epilog="Example: poolmgr serve stdlib --control", short_help="Open the screen on a pool in a browser.")
-@click.argument("pool", required=False)
+@click.argument("pool", required=False, shell_complete=complete_pool)
 @click.option("--control", is_flag=True, help="Keys change the pool.  [default: look, and change nothing]")
 @click.option("--port", metavar="N", type=int, default=0, help="The port on 127.0.0.1.  [default: 0, any that is free]")
 @ascii_option

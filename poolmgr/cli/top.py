@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from poolmgr.cli.interrupts import Interrupts
+from poolmgr.cli.options import complete_pool
 from poolmgr.cli.output import result, tell
 from poolmgr.errors import UsageError
 
@@ -24,7 +25,7 @@ NOTHING = "no pool of yours is running"
 
 
 @click.command(epilog="Example: poolmgr top -1 --json")
-@click.argument("pool", required=False)
+@click.argument("pool", required=False, shell_complete=complete_pool)
 @click.option("-1", "once", is_flag=True, help="Look once, and end.")
 @click.option("--batch", metavar="N", type=int, help="A plain line for each pool, N times, one a second.")
 @click.option(

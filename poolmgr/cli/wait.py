@@ -8,6 +8,7 @@ import time
 import click
 
 from poolmgr.cli.interrupts import Interrupts
+from poolmgr.cli.options import complete_pool
 from poolmgr.cli.output import result, tell
 from poolmgr.errors import PoolGone
 from poolmgr.model.snapshot import PoolSnapshot
@@ -20,7 +21,7 @@ FAILED = 1
 
 
 @click.command(epilog="Example: poolmgr wait stdlib && echo all done")
-@click.argument("pool")
+@click.argument("pool", shell_complete=complete_pool)
 @click.option("--idle", is_flag=True, help="Wait only until no job runs and none waits.")
 def wait(pool: str, idle: bool) -> int:
     """Wait until POOL has ended, then say what came of it.

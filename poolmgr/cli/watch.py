@@ -24,6 +24,7 @@ from poolmgr.control.local import LocalControl
 from poolmgr.errors import UsageError
 from poolmgr.model.states import PoolState
 from poolmgr.monitor.collector import Collector
+from poolmgr.runners.publication import Publication, publish
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool as AnyPool
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 def watch(pool: Pool) -> None:
     """Open the screen on ``pool`` until the operator leaves it; without a terminal, print progress until it is idle.
+
+    Meanwhile it is also seen from other terminals, as by :func:`poolmgr.publish`.
 
     Leaving lets the pool go on; the quit dialog can also close it (no more jobs) or terminate it. Open the pool with
     ``capture_output=True``, or what its workers print is drawn over the screen.
@@ -45,17 +48,30 @@ def watch(pool: Pool) -> None:
     """
     _check(pool)
     with ExitStack() as stack:
-        collector = Collector(pool)
-        control = LocalControl(pool, collector)
-        stack.callback(collector.stop)
-        stack.callback(control.close)
-        collector.start()
+        control = _control(pool, stack)
         try:
             require_terminal("")
         except UsageError:
             _progress(control)
             return
         _screen(pool, control)
+
+
+def _control(pool: Pool, stack: ExitStack) -> LocalControl:
+    """The pool is seen from other terminals as long as it is watched, or published by the program itself."""
+    publication = Publication.of(pool)
+    if publication is not None:
+        return publication.control
+    try:
+        return stack.enter_context(publish(pool)).control
+    except UsageError:
+        # There is no safe folder: it is seen here alone.
+        collector = Collector(pool)
+        control = LocalControl(pool, collector)
+        stack.callback(collector.stop)
+        stack.callback(control.close)
+        collector.start()
+        return control
 
 
 def _check(pool: AnyPool) -> None:

@@ -227,5 +227,5 @@ class RemoteControl:
         if self._latest is not None and self._latest.state is PoolState.ENDED:
             return f"the pool has ended, and process {self.entry.pid} has closed it"
         if self._ended:
-            return f"process {self.entry.pid} has closed the pool"
+            return f"process {self.entry.pid} shows the pool no more"
         return f"process {self.entry.pid} is gone, and its pool with it; this is the last picture"

@@ -25,6 +25,9 @@ from poolmgr.errors import UsageError
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
 
+#: The open ones of this program by their pools.
+_open: dict[Pool, Publication] = {}
+
 
 class Publication:
     """A published pool. Until it is closed it keeps the pool, and does not change what the pool does.
@@ -51,6 +54,8 @@ class Publication:
             self._stack = stack.pop_all()
         # Before the standard library ends the pools that are left, and with them what is to be seen.
         atexit.register(self.close)
+        self._pool = pool
+        _open[pool] = self
 
     @property
     def name(self) -> str:
@@ -63,7 +68,15 @@ class Publication:
             # A forked child that ends has this object, and its parent's board.
             return
         atexit.unregister(self.close)
+        if _open.get(self._pool) is self:
+            del _open[self._pool]
         self._stack.close()
+
+    @classmethod
+    def of(cls, pool: Pool) -> Publication | None:
+        """The open one of this pool, None if there is none in this process."""
+        found = _open.get(pool)
+        return found if found is not None and found._owner == os.getpid() else None
 
     def __enter__(self) -> Self:
         return self

@@ -20,7 +20,13 @@ from tests.helpers.wait import wait_until
 WRONG = [
     (("ctl",), "Missing argument 'POOL'"),
     (("ctl", "far"), "Missing argument 'ACTION'"),
-    (("ctl", "far", "explode"), "there is no act 'explode'; there is resize, pause, resume, retry-failed, drain"),
+    (("ctl", "far", "explode"), "there is no act 'explode'; there is resize, submit, kill, pause, resume"),
+    (("ctl", "far", "kill", "1", "2"), "kill takes no '2' behind '1'"),
+    (("ctl", "far", "kill", "1", "--grace", "-1"), "--grace goes with kill, and takes 0 to 3,600 seconds, not -1"),
+    (("ctl", "far", "pause", "--grace", "1"), "--grace goes with kill"),
+    (("ctl", "far", "submit"), "submit takes MODULE:FUNCTION and its arguments, and none was given"),
+    (("ctl", "far", "submit", "factorial"), "'factorial' is not module:function, as in math:factorial"),
+    (("ctl", "far", "submit", "math:factorial", "x"), "argument 1"),
     (("ctl", "far", "resize"), "resize takes the number of workers, and none was given"),
     (("ctl", "far", "resize", "0"), "resize takes the number of workers, 1 or more, not '0'"),
     (("ctl", "far", "resize", "-3"), "resize takes the number of workers, 1 or more, not '-3'"),
@@ -171,8 +177,34 @@ def test_acts_reach_the_pool(tmp_path: Path) -> None:
         assert refused.stderr == "poolmgr: job 2 has ended already: no worker was killed\n"
         unknown = ctl("cancel", "99")
         assert (unknown.returncode, unknown.stderr.count("no job 99")) == (1, 1)
+        assert ctl("submit", "math:prod", "(2, 3)", "start=-5").stdout == "job 4 submitted: math:prod\n"
+        assert ctl("submit", "math:nothing").stderr.startswith("poolmgr: ")
+        assert ctl("submit", "time:sleep", "600").stdout == "job 5 submitted: time:sleep\n"
+        wait_until(lambda: "1 running" in poolmgr("top", "-1", cwd=tmp_path).stdout)
+        assert ctl("kill", "5", "--grace", "8").stdout == "job 5 gets SIGINT now, SIGTERM in 4 s, SIGKILL in 8 s\n"
+        jobs = {job["id"]: job for job in connect(str(program.pid))["jobs"]}
+        assert (jobs[4]["state"], jobs[4]["message"]) == ("done", "-30")
         assert ctl("terminate").returncode == 0
         assert poolmgr("wait", "far", cwd=tmp_path).returncode == 1
+
+
+def test_shell_completes_verbs_pools_and_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """click's completion knows the verbs, the pools that run now, and what ctl can do."""
+    monkeypatch.setenv("_POOLMGR_COMPLETE", "bash_complete")
+    code = "import sys; sys.argv[0] = 'poolmgr'; from poolmgr.cli import main; main()"
+
+    def complete(*words: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", " ".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        run = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
+        )
+        return [line.partition(",")[2] for line in run.stdout.splitlines()]
+
+    with owner(), owner("two words"):
+        assert complete("poolmgr", "at") == ["attach"]
+        assert complete("poolmgr", "attach", "f") == ["far"]
+        assert complete("poolmgr", "ctl", "far", "res") == ["resize", "resume"]
 
 
 def test_drain_and_wait(tmp_path: Path) -> None:

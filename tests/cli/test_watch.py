@@ -12,8 +12,10 @@ import pytest
 
 import poolmgr
 from poolmgr.errors import UsageError
+from poolmgr.runtime.folder import entries
 from tests.helpers import terminal as terminals
 from tests.helpers.terminal import terminal
+from tests.helpers.wait import wait_until
 
 PROGRAM = """
 import time
@@ -47,6 +49,7 @@ def test_watch_shows_the_programs_own_pool(method: str, tmp_path: Path, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     with terminal(cwd=tmp_path) as screen:
         screen.wait_for("3/3 ")
+        wait_until(lambda: "program" in [entry.name.rpartition("-")[0] for entry in entries()])
         screen.wait_for("out said 3")
         screen.type("+")
         screen.wait_for("3/3 workers")
@@ -83,6 +86,24 @@ def test_without_a_terminal_there_are_lines(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "counts 3 run" in run.stdout
     assert "3" in run.stderr.splitlines()[-1]
+
+
+def test_published_pool_is_not_published_twice(capfd: pytest.CaptureFixture[str]) -> None:
+    """A pool that the program has published stays so when it is watched, under the one name."""
+    with poolmgr.Pool(1, name="train") as pool, poolmgr.publish(pool):
+        poolmgr.watch(pool)
+        assert [entry.name for entry in entries()] == ["train"]
+        pool.apply(abs, (-1,))
+
+
+def test_pool_that_cannot_be_published_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a safe folder for what others see, the pool is seen by its own program."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "poolmgr").mkdir()
+    (tmp_path / "poolmgr").chmod(0o777)
+    with poolmgr.Pool(1, name="train") as pool:
+        poolmgr.watch(pool)
+        assert pool.apply(abs, (-1,)) == 1
 
 
 def test_watch_refuses_what_it_cannot_show() -> None:

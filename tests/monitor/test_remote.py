@@ -217,7 +217,7 @@ def test_program_that_ends_without_a_word_is_closed_in_order() -> None:
             process.stdin.close()
             wait_until(lambda: control.over)
             assert control.closed
-            assert control.over == f"process {process.pid} has closed the pool"
+            assert control.over == f"process {process.pid} shows the pool no more"
             assert process.wait(10) == 0
             process.stdin = None
 
