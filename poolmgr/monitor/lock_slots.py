@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from poolmgr.errors import NoStack
 from poolmgr.hook.site.poolmgr_hook import lock_table as at
 from poolmgr.model.sync import MUTEXES, Holder, SyncObject, Waiter
 from poolmgr.monitor.variables import Variables
 from poolmgr.runtime.procfs import is_gone
+from poolmgr.runtime.stacks import Tap
 
 #: What a thread wants of an object that waits for this part of it.
 _WANTS = {"reading": "get", "room": "put", "writing": "put", "wait": "wait", "unfinished": "join"}
@@ -34,6 +36,8 @@ class Slots:
         self._waits: dict[int, list[Waiter]] = {}
         #: Where each wait is told, by its stamp.
         self._cells: dict[int, tuple[str, int]] = {}
+        #: The descriptors into which processes write their stacks.
+        self._stacks: dict[int, int] = {}
 
     def close(self) -> None:
         """Let go of the run's file."""
@@ -84,7 +88,7 @@ class Slots:
 
     def _look_for_waits(self) -> None:
         """The waits of all processes; the file of one that is gone is removed."""
-        self._waits, self._cells = {}, {}
+        self._waits, self._cells, self._stacks = {}, {}, {}
         for name in os.listdir(self._folder):
             if not name.startswith("waits.") or not name[6:].isdigit():
                 continue
@@ -101,6 +105,7 @@ class Slots:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
                 continue
+            self._stacks[pid] = words[at.HEAD_STACKS]
             for cell in range(at.CELL_WORDS, at.CELLS * at.CELL_WORDS, at.CELL_WORDS):
                 if words[cell + at.CELL_SINCE]:
                     self._add_wait(path, words, cell)
@@ -190,6 +195,22 @@ class Slots:
     def maker_is_gone(self, each: SyncObject) -> bool:
         """Whether the process that made it has ended."""
         return is_gone(each.maker, each.maker, self.word(each, at.MADE))
+
+    def stack(self, pid: int) -> str:
+        """The stacks of the threads of a process that waits, or has waited, now.
+
+        Raises:
+            NoStack: It does not tell.
+        """
+        fd = self._stacks.get(pid, -1)
+        if fd < 0:
+            raise NoStack("what tells it is not in this process")
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            raise NoStack(f"it cannot be reached: {error.strerror}") from error
+        with Tap(pid, pidfd, fd) as tap:
+            return tap.take()
 
     # --- an order
 

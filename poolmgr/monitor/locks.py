@@ -7,11 +7,12 @@
 
 Nothing is written into the program but :meth:`LockReader.release`, an operator's order to one waiter.
 
-Thread: the observer's, one at a time.
+Threads: the observer's reads; whoever has an operator's request orders.  A lock keeps them apart.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -48,7 +49,9 @@ class LockReader:
         self._then = 0
         self._counted: dict[int, tuple[float, int, int, float | None]] = {}
         self._latest = SyncSnapshot()
+        #: Who was ordered to release which lock.
         self._ordered: dict[int, Waiter] = {}
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Let go of the run's files."""
@@ -57,8 +60,12 @@ class LockReader:
 
     def read(self) -> SyncSnapshot | None:
         """The program's objects now; None as long as it has made none."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> SyncSnapshot | None:
         bases = self._slots.look()
-        if not bases:
+        if not bases and not self._latest.total:
             return None
         now = time.monotonic_ns()
         objects = self._compare(_worth_telling(self._look(self._in_use(bases))), now)
@@ -167,29 +174,48 @@ class LockReader:
 
     # --- an order
 
+    def stack(self, pid: int) -> str:
+        """The stacks of a process that waits.
+
+        Raises:
+            NoStack: It does not tell.
+        """
+        return self._slots.stack(pid)
+
     def release(self, object_id: int) -> Reply:
         """Have one of those who wait for an abandoned lock release it. Takes seconds at the most."""
-        each = next((each for each in self._latest.objects if each.id == object_id), None)
-        if each is None:
-            return Reply(False, "this lock is not there any more")
-        holder = each.holder
-        if holder is None or not holder.dead:
-            return Reply(False, f"{each.label} is not abandoned: only a lock whose holder is gone can be released")
-        before = self._ordered.get(object_id)
-        if before is not None and self._slots.is_ordered(before):
-            return Reply(False, f"process {before.pid} was ordered to release {each.label} and has not done so yet")
-        waiter = next((waiter for waiter in each.waiters if waiter.limit is None), None)
+        with self._lock:
+            waiter, reply = self._order(object_id)
         if waiter is None:
-            return Reply(False, f"nobody waits for {each.label} without a limit: who does so next can release it")
-        if not self._slots.order(waiter, holder.stamp):
-            return Reply(False, f"process {waiter.pid} does not wait for {each.label} any more: look again")
-        self._ordered[object_id] = waiter
+            return reply
         end = time.monotonic() + PATIENCE
         while self._slots.is_ordered(waiter) and time.monotonic() < end:
             time.sleep(_STEP)
         if self._slots.is_ordered(waiter):
-            return Reply(False, f"process {waiter.pid} was ordered to release {each.label} and has not done so yet")
-        return Reply(True, f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone")
+            return Reply(False, f"process {waiter.pid} was ordered to do it and has not done so yet")
+        return reply
+
+    def _order(self, object_id: int) -> tuple[Waiter | None, Reply]:
+        """Who was ordered, and what to say once it is done; nobody, and why."""
+        each = next((each for each in self._latest.objects if each.id == object_id), None)
+        if each is None:
+            return None, Reply(False, "this lock is not there any more")
+        holder = each.holder
+        if holder is None or not holder.dead:
+            return None, Reply(
+                False, f"{each.label} is not abandoned: only a lock whose holder is gone can be released"
+            )
+        before = self._ordered.get(object_id)
+        if before is not None and self._slots.is_ordered(before):
+            return None, Reply(False, f"process {before.pid} was ordered to release it and has not done so yet")
+        waiter = next((waiter for waiter in each.waiters if waiter.limit is None), None)
+        if waiter is None:
+            return None, Reply(False, f"nobody waits for {each.label} without a limit: who does so next can release it")
+        if not self._slots.order(waiter, holder.stamp):
+            return None, Reply(False, f"process {waiter.pid} does not wait for {each.label} any more: look again")
+        self._ordered[object_id] = waiter
+        done = f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone"
+        return waiter, Reply(True, done)
 
 
 def _worth_telling(objects: list[SyncObject]) -> list[SyncObject]:

@@ -14,6 +14,7 @@ import pytest
 from poolmgr.hook import environment
 from poolmgr.model.sync import SyncObject, SyncSnapshot, SyncState
 from poolmgr.model.waits import blocked
+from poolmgr.monitor.lock_watch import LockWatch
 from poolmgr.monitor.locks import LockReader
 from poolmgr.runtime.tree import descendants
 from tests.helpers.wait import wait_until
@@ -104,6 +105,53 @@ def test_abandoned_lock_is_seen_and_can_be_released(run_folder: str, method: str
         assert child.stdout.readline() == b"got it\n"
         wait_until(lambda: not looked(reader).abandoned)
         assert not reader.release(ledger.id).ok
+
+
+class Lines:
+    """A log."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def add(
+        self,
+        text: str,
+        *,
+        level: str = "info",
+        slot: int | None = None,
+        pid: int | None = None,
+        job_id: int | None = None,
+    ) -> None:
+        """Keep a line."""
+        self.lines.append((level, text))
+
+
+@pytest.mark.parametrize("mode", ["crossed", "abandoned"])
+def test_trouble_is_told_once(run_folder: str, mode: str) -> None:
+    """A deadlock is in the log with its chain and where each thread stands, an abandoned lock with what can be done."""
+    with program(run_folder, mode, "fork") as (child, _):
+        log = Lines()
+        watch = LockWatch(run_folder, lambda: [child.pid, *descendants(child.pid)], log)
+        wait_until(lambda: watch.look(()) and log.lines)
+        before = list(log.lines)
+        for _ in range(3):
+            watch.look(())
+        watch.close()
+    assert log.lines == before
+    level, text = log.lines[0]
+    assert level == "error"
+    if mode == "abandoned":
+        assert "rlock ledger (lock_program.py:" in text
+        assert "is dead" in text
+        return
+    assert text.startswith("deadlock: pid ")
+    assert "lock left (lock_program.py:" in text
+    assert "rlock right (lock_program.py:" in text
+    places = [text for level, text in log.lines if level == "warning"]
+    assert len(places) == 2
+    for place in places:
+        assert "take_both" in place
+        assert place.endswith("(with second:)")
 
 
 @pytest.mark.parametrize("method", METHODS)

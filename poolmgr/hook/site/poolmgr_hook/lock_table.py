@@ -34,7 +34,7 @@ import threading
 import time
 from collections import deque
 
-from . import files
+from . import files, stacks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ CELL_WORDS = 8
 CELL_SINCE, CELL_SLOT, CELL_GENERATION, CELL_THREAD, CELL_DEADLINE, CELL_ORDER = range(6)
 CELLS = 64
 CELLS_SIZE = CELLS * CELL_WORDS * 8
-#: Of the first cell, which is no cell: what tells one process from a later one with its number.
-HEAD_MAGIC, HEAD_PID, HEAD_MADE = range(3)
+#: Of the first cell, which is no cell: what tells one process from a later one with its number, and the descriptor of
+#: the memory that it writes its stacks into (``stacks.py``), -1 for none.
+HEAD_MAGIC, HEAD_PID, HEAD_MADE, HEAD_STACKS = range(4)
 
 #: Seconds that the slot of an object that others may hold is left alone after its maker has let it go.
 REST = 60.0
@@ -108,6 +109,7 @@ class Waits:
         self._memory = files.memory(files.path("waits"), CELLS_SIZE)
         self.words = memoryview(self._memory).cast("q")
         self.words[HEAD_PID], self.words[HEAD_MADE] = os.getpid(), now()
+        self.words[HEAD_STACKS] = stacks.offer()
         self.words[HEAD_MAGIC] = MAGIC
         self._free = [cell * CELL_WORDS for cell in range(1, CELLS)]
 

@@ -17,7 +17,7 @@ import os
 import signal
 import time
 
-from . import files
+from . import files, stacks
 from .cells import Cells
 from .errors import JobStopped
 
@@ -25,8 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The signal on which stacks are written, and the one that stops a job: programs and C libraries use neither.
-_STACKS = getattr(signal, "SIGRTMIN", 0) + 5
+#: The signal that stops a job: programs and C libraries use it not.
 _SOFT = getattr(signal, "SIGRTMIN", 0) + 6
 
 #: Seconds between two looks of a worker that is held, and looks between two at whether anybody holds it still: it goes
@@ -49,7 +48,7 @@ def enter(queue: Any) -> Cells | None:
     try:
         cells = Cells(os.fstat(reader.fileno()).st_ino)
         _mine.append(cells)
-        cells.offer(stacks=_offer_stacks(), soft=_offer_stop())
+        cells.offer(stacks=stacks.offer(), soft=_offer_stop())
     except Exception as error:  # a worker that cannot be watched works all the same
         files.note(f"worker {os.getpid()} is not watched: {type(error).__name__}: {error}")
         return None
@@ -151,20 +150,6 @@ def _is_orphan() -> bool:
 
     parent = process.parent_process()
     return parent is not None and not parent.is_alive()
-
-
-def _offer_stacks() -> int:
-    """Have faulthandler write all stacks on a signal into memory of this worker's; -1 if that cannot be."""
-    if not hasattr(os, "memfd_create") or signal.getsignal(_STACKS) is not signal.SIG_DFL:
-        return -1
-    import faulthandler
-    import fcntl
-
-    # The name by which whoever asks makes sure that the descriptor still is this memory.
-    fd = files.above_standard(os.memfd_create("poolmgr-stacks", os.MFD_CLOEXEC))
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
-    faulthandler.register(_STACKS, file=fd, all_threads=True)
-    return fd
 
 
 def _offer_stop() -> int:
