@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from poolmgr.cli import headless
+from poolmgr.cli.demo_script import run_script
 from poolmgr.cli.interrupts import Interrupts
 from poolmgr.cli.options import (
     Look,
@@ -21,7 +22,9 @@ from poolmgr.cli.options import (
     workers_option,
 )
 from poolmgr.cli.output import result
-from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
+from poolmgr.errors import UsageError
+from poolmgr.runners.catalogue import find_entry, list_demos
+from poolmgr.runners.demo import Demo, Feed, find_demo
 
 
 @click.command(epilog="Example: poolmgr demo stdlib --workers 4 --for 10 --headless --json")
@@ -39,6 +42,7 @@ from poolmgr.runners.demo import Demo, Feed, find_demo, list_demos
 @click.option("--seed", metavar="N", type=int, default=0, help="Gives the order of the jobs.  [default: 0]")
 @start_method_option
 @name_option
+@click.option("--quick", is_flag=True, help="A demo that is a script: less of everything, about a second in all.")
 @click.option("--headless", "no_screen", is_flag=True, help="No screen: progress on stderr, a table on stdout.")
 @click.option("--json", "as_json", is_flag=True, help="No screen: one JSON object on stdout, nothing else.")
 @ascii_option
@@ -52,6 +56,7 @@ def demo(
     seed: int,
     start_method: str,
     name: str | None,
+    quick: bool,
     no_screen: bool,
     as_json: bool,
     ascii: bool | None,
@@ -60,13 +65,21 @@ def demo(
 ) -> int:
     """Run the demo NAME: a real load on real input.  Some of its jobs fail, and are meant to be looked at.
 
+    stdlib is a load for a pool that poolmgr opens.  The others are scripts, one for each topic of Python's
+    multiprocessing: each is run as a program of its own, prints what it sees, and checks it.
+
     Exit code: 0 if all jobs were done, 1 if some failed or were lost, 2 for wrong usage, 130 after Ctrl-C, 143 after
     SIGTERM.  In JSON, a worker's cpu_percent is its mean over its life, in percent of one core.
     """
     if listing:
         for each in list_demos():
-            result(f"{each.name:<10}  {each.summary}")
+            result(f"{each.name:<15}  {each.kind:<6}  {each.title}")
         return 0
+    entry = find_entry(demo_name)
+    if entry.kind == "script":
+        return run_script(entry, as_json=as_json, no_screen=no_screen)
+    if quick:
+        raise UsageError(f"the demo {entry.name!r} takes no --quick: --for says how long it is to run")
     found = find_demo(demo_name)
     look = None
     if not (no_screen or as_json):

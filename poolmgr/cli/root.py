@@ -16,6 +16,7 @@ from poolmgr.cli.attach import attach
 from poolmgr.cli.ctl import ctl
 from poolmgr.cli.demo import demo
 from poolmgr.cli.interrupts import Interrupted
+from poolmgr.cli.locks import locks
 from poolmgr.cli.options import (
     ascii_option,
     choose_look,
@@ -75,7 +76,7 @@ def poolmgr(
     return open_empty_pool(name or "poolmgr", workers, start_method, choose_look(ascii, config, on_done))
 
 
-for _verb in (demo, run_verb, ps, top, attach, serve, ctl, wait):
+for _verb in (demo, run_verb, ps, top, attach, serve, ctl, wait, locks):
     poolmgr.add_command(_verb)
 
 #: Options of the group that its verbs have too.

@@ -29,6 +29,7 @@ from poolmgr.model.requests import (
     Pace,
     Pause,
     Profile,
+    ReleaseLock,
     Reply,
     Request,
     Resize,
@@ -157,6 +158,8 @@ class LocalControl:
                 return Reply(True, "terminating: all workers end now")
             case Stack() | Profile() | Inspect():
                 return looks.answer(self._pool, request)
+            case ReleaseLock():
+                return Reply(False, "the locks of this pool are not tracked: start its program with poolmgr run")
             case _:
                 return worker_acts.carry_out(self._pool, request)
 

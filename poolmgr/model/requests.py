@@ -170,6 +170,13 @@ class SendSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseLock:
+    """Release a lock whose holder is gone, in its place: what it was about to change may be half changed."""
+
+    lock_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Tell the stacks of a worker's threads now, with source lines; also while its job computes in C."""
 
@@ -211,7 +218,7 @@ WorkerLook = Stack | Profile | Inspect
 
 Request = (
     Submit | CheckCall | Complete | Pace | Resize | Pause | Resume | Cancel | Uncancel | Move | Kill | Retry
-    | RetryAllFailed | WorkerRequest | WorkerLook | Drain | Terminate
+    | RetryAllFailed | WorkerRequest | WorkerLook | ReleaseLock | Drain | Terminate
 )  # fmt: skip
 
 

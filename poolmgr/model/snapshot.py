@@ -12,6 +12,7 @@ from enum import StrEnum
 from poolmgr.model.durations import Distribution
 from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.sync import SyncSnapshot
 from poolmgr.model.times import Times
 
 
@@ -196,6 +197,7 @@ class Rule(StrEnum):
 
     DEAD_LOOP = "DEAD LOOP"
     FAILING = "FAILING"
+    LOCK_BOUND = "LOCK-BOUND"
     STRAGGLER = "STRAGGLER"
     IPC_BOUND = "IPC-BOUND"
     STARVED = "STARVED"
@@ -265,6 +267,8 @@ class PoolSnapshot:
     times: Times | None = None
     verdict: Verdict | None = None
     machine: Machine | None = None
+    #: Locks, queues and the like of its program; None where nobody tracks them.
+    sync: SyncSnapshot | None = None
     #: Whose engine runs it, if that is not poolmgr's: what can be done to it then depends on that.
     engine: str = ""
 

@@ -28,20 +28,6 @@ class SyncState(StrEnum):
     DEADLOCK = "deadlock"
     ABANDONED = "abandoned"
 
-    @property
-    def letter(self) -> str:
-        """One letter, so that no screen depends on colour."""
-        return _LETTERS[self]
-
-
-_LETTERS = {
-    SyncState.FREE: "",
-    SyncState.HELD: "H",
-    SyncState.WAITED: "W",
-    SyncState.DEADLOCK: "D!",
-    SyncState.ABANDONED: "A!",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -99,13 +85,13 @@ class SyncObject:
     acquires: int | None = None
     contended: int | None = None
     waited: float | None = None
-    #: Threads that waited for it on average since the picture before.
+    #: Threads that waited for it on average over the last ten seconds.
     waiting: float | None = None
     #: Items in a queue, and how many went in and came out.
     depth: int | None = None
     puts: int | None = None
     gets: int | None = None
-    #: The same a second, since the picture before.
+    #: The same a second, over the last ten seconds.
     rate_in: float | None = None
     rate_out: float | None = None
     #: Bytes in a pipe.

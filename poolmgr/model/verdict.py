@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from poolmgr.model.buckets import History
+from poolmgr.model.lock_rows import blocked_text
+from poolmgr.model.locked import lock_bound
 from poolmgr.model.slow import ipc_bound, memory, oversubscribed, skew, start_up, starved, waiting_on_io
 from poolmgr.model.snapshot import FunctionSnapshot, JobSnapshot, PoolSnapshot, Rule, Verdict, WorkerSnapshot
 from poolmgr.model.states import JobState, PoolState, WorkerState
@@ -99,6 +101,8 @@ def straggler(view: View) -> Verdict | None:
     if worst.cpu_percent is not None:
         text += f" with {worst.cpu_percent:.0f}% CPU"
         text += ": it waits" if worst.cpu_percent < WAITS else ""
+    lock = blocked_text(view.snapshot, worst.pid)
+    text += f"; it {lock}" if lock else ""
     more = len(late) - 1
     text += f"; so do {more} more" if more else f"; {len(view.snapshot.workers) - 1} others are fine"
     return Verdict(Rule.STRAGGLER, text, "see what it does; stop it if it hangs", worst.job_id, worst.slot)
@@ -129,7 +133,8 @@ def healthy(view: View) -> Verdict:
 
 
 RULES: tuple[Callable[[View], Verdict | None], ...] = (
-    dead_loop, failing, straggler, ipc_bound, starved, oversubscribed, waiting_on_io, memory, start_up, skew,
+    dead_loop, failing, lock_bound, straggler, ipc_bound, starved, oversubscribed, waiting_on_io, memory, start_up,
+    skew,
 )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
     decode    the slots, and the wait cells of all processes                                       (lock_slots.py)
     look      what only the kernel can tell: semaphores' counts, values, bytes in pipes            (sync_memory.py)
-    compare   rates, by the picture before
-    judge     deadlocks and abandoned locks, likewise                                              (model/waits.py)
+    compare   rates, by the pictures of the last seconds
+    judge     deadlocks and abandoned locks, by the picture before                          (model/waits.py)
 
 Nothing is written into the program but :meth:`LockReader.release`, an operator's order to one waiter.
 
@@ -21,6 +21,7 @@ from poolmgr.hook.site.poolmgr_hook import lock_table as at
 from poolmgr.model import waits
 from poolmgr.model.requests import Reply
 from poolmgr.model.sync import MUTEXES, QUEUES, SEMAPHORES, Deadlock, SyncObject, SyncSnapshot, Waiter
+from poolmgr.model.times import RECENT
 from poolmgr.monitor.lock_slots import Slots
 from poolmgr.monitor.sync_memory import Outside, shown
 
@@ -36,6 +37,10 @@ PATIENCE = 3.0
 _STEP = 0.05
 
 
+#: What was counted of an object at one moment: ns, seconds waited, put, got, a number.
+Look = tuple[int, float, int, int, float | None]
+
+
 class LockReader:
     """The pictures of one run."""
 
@@ -45,9 +50,8 @@ class LockReader:
         self._outside = Outside()
         self._circles: tuple[Deadlock, ...] = ()
         self._orphans: Mapping[int, int] = {}
-        #: When the picture before was taken, ns, and what it counted: waited, put, got, a number.
-        self._then = 0
-        self._counted: dict[int, tuple[float, int, int, float | None]] = {}
+        #: The last seconds of each object.
+        self._past: dict[int, tuple[Look, ...]] = {}
         self._latest = SyncSnapshot()
         #: Who was ordered to release which lock.
         self._ordered: dict[int, Waiter] = {}
@@ -152,24 +156,16 @@ class LockReader:
     # --- what has changed
 
     def _compare(self, objects: list[SyncObject], now: int) -> list[SyncObject]:
-        span = max(1, now - self._then) / 1e9
-        before, self._counted, self._then = self._counted, {}, now
+        before, self._past = self._past, {}
         compared = []
         for each in objects:
             # Those that wait now have waited too, and will say so only when they are done.
             waited = (each.waited or 0.0) + sum((now - waiter.stamp) / 1e9 for waiter in each.waiters)
-            self._counted[each.id] = (waited, each.puts or 0, each.gets or 0, each.number)
-            old = before.get(each.id)
-            if old is not None:
-                known = each.number is not None and old[3] is not None
-                each = replace(
-                    each,
-                    waiting=max(0.0, waited - old[0]) / span if each.kind in MUTEXES else None,
-                    rate_in=None if each.puts is None else max(0, each.puts - old[1]) / span,
-                    rate_out=None if each.gets is None else max(0, each.gets - old[2]) / span,
-                    change=((each.number or 0.0) - (old[3] or 0.0)) / span if known else None,
-                )
-            compared.append(each)
+            past = before.get(each.id, ())
+            self._past[each.id] = past = (*past, (now, waited, each.puts or 0, each.gets or 0, each.number))
+            while len(past) > 2 and now - past[1][0] > RECENT * 1e9:
+                self._past[each.id] = past = past[1:]
+            compared.append(_changed(each, past[0], past[-1]))
         return compared
 
     # --- an order
@@ -216,6 +212,21 @@ class LockReader:
         self._ordered[object_id] = waiter
         done = f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone"
         return waiter, Reply(True, done)
+
+
+def _changed(each: SyncObject, first: Look, last: Look) -> SyncObject:
+    """The object with what became of it between two looks."""
+    span = (last[0] - first[0]) / 1e9
+    if span <= 0:
+        return each
+    known = first[4] is not None and last[4] is not None
+    return replace(
+        each,
+        waiting=max(0.0, last[1] - first[1]) / span if each.kind in MUTEXES else None,
+        rate_in=None if each.puts is None else max(0, last[2] - first[2]) / span,
+        rate_out=None if each.gets is None else max(0, last[3] - first[3]) / span,
+        change=((last[4] or 0.0) - (first[4] or 0.0)) / span if known else None,
+    )
 
 
 def _worth_telling(objects: list[SyncObject]) -> list[SyncObject]:

@@ -30,6 +30,7 @@ from poolmgr.model.snapshot import (
 )
 from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.model.times import Times
+from poolmgr.monitor.sync_status import sync_from_plain, sync_to_plain
 
 #: The version of the schema.
 STATUS_VERSION = 1
@@ -100,6 +101,7 @@ def to_status(snapshot: PoolSnapshot, records: Records | None = None) -> dict[st
         "times": _fields(snapshot.times),
         "verdict": _fields(snapshot.verdict),
         "machine": _fields(snapshot.machine),
+        **({} if snapshot.sync is None else {"sync": sync_to_plain(snapshot.sync)}),
     }
 
 
@@ -145,6 +147,7 @@ def from_status(status: Mapping[str, Any]) -> PoolSnapshot:
         times=_optional(Times, status.get("times")),
         verdict=_verdict(status.get("verdict")),
         machine=_optional(Machine, status.get("machine")),
+        sync=None if status.get("sync") is None else sync_from_plain(status["sync"]),
         engine=pool.get("engine", ""),
     )
 

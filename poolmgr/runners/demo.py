@@ -1,4 +1,4 @@
-"""Demos: finds the scripts in ``poolmgr.demos`` and feeds their jobs to a pool.
+"""Demos that are a load: finds their jobs in ``poolmgr.demos`` and feeds them to a pool.
 
 Thread: "poolmgr-demo-feeder" submits; whoever started the feed stops it.  The demo's own iterator runs in that
 thread and nowhere else.
@@ -7,7 +7,6 @@ thread and nowhere else.
 from __future__ import annotations
 
 import itertools
-import pkgutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 from poolmgr.errors import PoolClosed, UsageError
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.runners.catalogue import find_entry
 
 #: One job: a function and its arguments.
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -74,29 +74,16 @@ class Demo:
         return sum(1 for _ in self.jobs(seed))
 
 
-def demo_names() -> list[str]:
-    """The names of all demos, sorted."""
-    package = import_module("poolmgr.demos")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-
-
-def list_demos() -> list[Demo]:
-    """All demos, by name."""
-    return [find_demo(name) for name in demo_names()]
-
-
 def find_demo(name: str) -> Demo:
-    """The demo of this name.
+    """The load of this name.
 
     Raises:
-        UsageError: There is none; the text names those there are.
+        UsageError: There is none.
     """
-    names = demo_names()
-    if name not in names:
-        raise UsageError(f"there is no demo {name!r}; there is {', '.join(names)}")
-    module = import_module(f"poolmgr.demos.{name}")
-    summary = (module.__doc__ or "").strip().partition("\n")[0]
-    return Demo(name, summary, module.jobs)
+    entry = find_entry(name)
+    if entry.kind != "load":
+        raise UsageError(f"the demo {name!r} is a program of its own, and no load for a pool")
+    return Demo(entry.name, entry.title, import_module(f"poolmgr.demos.{entry.path.stem}").jobs)
 
 
 class Feed:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from poolmgr.model.lock_rows import LockRow, state_text
 from poolmgr.model.log import LogLine
 from poolmgr.model.snapshot import FunctionSnapshot, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, WorkerState
+from poolmgr.model.sync import SyncState
 from poolmgr.tui.filter import Field, Filter, Language, contains
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -131,6 +133,33 @@ def _text(value: StrEnum | str) -> str:
     return str(value)
 
 
+#: Letters that stand for a state, as marks have them.
+_LOCK_LETTERS = {"h": SyncState.HELD, "w": SyncState.WAITED, "d": SyncState.DEADLOCK, "a": SyncState.ABANDONED}
+
+
+def _lock_state(text: str) -> object:
+    words = text.lower()
+    found = [state for state in SyncState if len(words) > 1 and state.startswith(words)]
+    if not found and words and all(letter in _LOCK_LETTERS for letter in words):
+        found = [_LOCK_LETTERS[letter] for letter in words]
+    if not found:
+        raise ValueError("a word such as held or deadlock, or letters of H W D A")
+    return frozenset(map(str, found))
+
+
+def _lock_pids(row: LockRow, _: PoolSnapshot) -> str:
+    held = [] if row.holder is None else [row.holder.pid]
+    return " ".join(str(pid) for pid in (row.each.maker, *held, *(waiter.pid for waiter in row.waiters)))
+
+
+def _lock_waited(row: LockRow, snapshot: PoolSnapshot) -> float | None:
+    return max(0.0, snapshot.time - row.waiters[0].since) if row.waiters else None
+
+
+def _lock_held(row: LockRow, snapshot: PoolSnapshot) -> float | None:
+    return None if row.holder is None else max(0.0, snapshot.time - row.holder.since)
+
+
 JOBS: Language[JobSnapshot, Moment] = Language(
     {
         "state": Field(lambda job, _: _text(job.state), _state_reader(JobState)),
@@ -190,6 +219,21 @@ FUNCTIONS: Language[FunctionSnapshot, None] = Language(
         "share": Field(lambda row, _: row.share, read_number, ordered=True, exact=False),
     },
     lambda row: row.name,
+)
+
+LOCKS: Language[LockRow, PoolSnapshot] = Language(
+    {
+        "state": Field(lambda row, _: _text(row.state), _lock_state),
+        "kind": Field(lambda row, _: row.each.kind, contains),
+        "name": Field(lambda row, _: row.each.name, contains),
+        "file": Field(lambda row, _: row.each.place, contains),
+        "pid": Field(_lock_pids, contains),
+        "waiters": Field(lambda row, _: len(row.waiters), read_number, ordered=True),
+        "waited": Field(_lock_waited, read_duration, ordered=True, exact=False),
+        "held": Field(_lock_held, read_duration, ordered=True, exact=False),
+        "depth": Field(lambda row, _: row.each.depth, read_number, ordered=True),
+    },
+    lambda row: f"{row.each.label} {row.each.machinery} {row.state} {state_text(row.each)}",
 )
 
 JobFilter = Filter[JobSnapshot, Moment]

@@ -30,8 +30,8 @@ class Key:
     tooltip: str
     group: str
     #: Who binds it: ``app``; ``view`` (every view); ``job`` (views with jobs, and the detail); ``detail``; ``move``
-    #: (lists and logs); ``list``; ``log``; or ``textual`` for a key of Textual's own, which is told here and bound
-    #: there.
+    #: (lists and logs); ``list``; ``log``; ``lock``; or ``textual`` for a key of Textual's own, which is told here and
+    #: bound there.
     where: str
     #: How people write the key.
     shown: str
@@ -66,7 +66,8 @@ KEYS: tuple[Key, ...] = (
     _view(3, "jobs", "The jobs, on the whole screen"),
     _view(4, "stream", "The task stream: what each worker did in each slice of the last time"),
     _view(6, "log", "The log, on the whole screen, with a search"),
-    _view(7, "functions", "The functions: how many are done, how long they take, whose time they are"),
+    _view(7, "locks", "Locks, queues, pipes and shared values: who has each, who waits, what is in a deadlock"),
+    _view(8, "functions", "The functions: how many are done, how long they take, whose time they are"),
     Key("job.open", "enter", "open", "Open", "Open the job, or in the workers' view the worker; fold a group",
         "Look", "move", "Enter", foot=6),
     Key("look.filter", "slash", "filter", "Filter",
@@ -135,6 +136,8 @@ KEYS: tuple[Key, ...] = (
         "Suspend the worker (SIGSTOP), or let it go on; its time limits stand still", "Worker", "job", "P"),
     Key("worker.menu", "S", "worker_menu", "Worker menu", "Signals, nice, CPUs, recycle: acts on one worker",
         "Worker", "job", "S"),
+    Key("lock.release", "L", "release_lock", "Release", "Release a lock whose holder is dead, in its place (asks)",
+        "Worker", "lock", "L", foot=4),
     Key("pool.submit", "a", "submit", "Submit", "Submit a job by module:function and literal arguments",
         "Pool", "view", "a", foot=7),
     Key("pool.hold", "p", "hold", "Hold", "Start no more jobs, or start them again; those that run go on",
@@ -253,6 +256,9 @@ def render_markdown() -> str:
         "on marks ask, and the harmless answer is the default. `ctrl+q` is the same as `q`. `ctrl+c` copies what is",
         "selected.",
         "",
+        "In the view of locks, acts on jobs mean the jobs that wait for what is under the cursor, and `b` and `B` show",
+        "the worker that has it.",
+        "",
         "`P` and `S` act on the worker under the cursor; in a list of jobs, on the one that runs the job.",
         "",
         "The mouse does it too: a click selects, a second one opens, a click on a column's title sorts, a click on a",
@@ -278,6 +284,8 @@ FILTER_HELP = (
     "  `queued`, and while they run `cpu` and `rss`.",
     "- Workers have `state`, `fn`, `w`, `pid`, `job`, `elapsed`, `cpu`, `rss`, `done`, `fail`.",
     "- Functions have `fn`, `done`, `fail`, `run`, `p50`, `p95`, `max`, `rate`, `share`.",
+    "- Locks and the like have `state` (a word, or letters of H W D A), `kind`, `name`, `file`, `pid`, `waiters`,",
+    "  `waited`, `held`, `depth`.",
     "- Lines of the log have `w`, `job`, `pid`, `kind` (`event`, `out`, `err`), `level`.",
     "- Numbers, durations (`200ms`, `1.5s`, `1h30m`) and sizes (`200M`, `1.9G`) take `>`, `<`, `>=`, `<=`.",
     "- Any other word is looked for in all of the row's text.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poolmgr.model.states import JobState, PoolState, WorkerState
+from poolmgr.model.sync import SyncState
 
 _JOB_GLYPHS = {
     JobState.QUEUED: ("·", "dim"),
@@ -20,6 +21,13 @@ _WORKER_GLYPHS = {
     WorkerState.FROZEN: ("‖", "warn"),
     WorkerState.LEAVING: ("↓", "warn"),
     WorkerState.DYING: ("×", "bad"),
+}
+_LOCK_MARKS = {
+    SyncState.FREE: ("·", "dim"),
+    SyncState.HELD: ("H▸", "good"),
+    SyncState.WAITED: ("W‖", "warn"),
+    SyncState.DEADLOCK: ("D!", "bad"),
+    SyncState.ABANDONED: ("A!", "bad"),
 }
 #: Style of the pool's word in the header, as Textual's theme variables.
 POOL_STYLES = {
@@ -49,3 +57,8 @@ def worker_mark(state: WorkerState) -> tuple[str, str]:
     """``("R▸", "good")``: two cells and the style's name."""
     glyph, style = _WORKER_GLYPHS[state]
     return state.letter + glyph, style
+
+
+def lock_mark(state: SyncState) -> tuple[str, str]:
+    """``("A!", "bad")``: two cells and the style's name."""
+    return _LOCK_MARKS[state]

@@ -14,6 +14,7 @@ from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.functions import FunctionsView
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.jobs import JobsView
+from poolmgr.tui.screens.locks import LocksView
 from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.stream import StreamScreen
 from poolmgr.tui.screens.view import View
@@ -27,6 +28,7 @@ VIEWS: dict[str, type[View]] = {
     "jobs": JobsView,
     "stream": StreamScreen,
     "log": LogScreen,
+    "locks": LocksView,
     "functions": FunctionsView,
 }
 

@@ -18,7 +18,10 @@ WRONG = [
     (("--workers", "0"), "a pool needs 1 worker or more, not 0"),
     (("--start-method", "vfork"), "no start method 'vfork'; it has fork, forkserver, spawn"),
     (("demo", "--json", "--start-method", "magic"), "no start method 'magic'"),
-    (("demo", "nosuch", "--headless"), "there is no demo 'nosuch'; there is stdlib"),
+    (("demo", "nosuch", "--headless"), "there is no demo 'nosuch'; there is stdlib, process, queue"),
+    (("demo", "queue", "--for", "3"), "the demo 'queue' is a script, and takes no --for"),
+    (("demo", "queue", "--seed", "3"), "the demo 'queue' is a script, and takes no --seed"),
+    (("demo", "stdlib", "--quick"), "the demo 'stdlib' takes no --quick: --for says how long it is to run"),
     (("demo", "nosuch"), "there is no demo 'nosuch'"),
     (("demo", "--headless", "--for", "0"), "--for takes a number of seconds above 0, not 0"),
     (("demo", "--headless", "--for", "-1"), "--for takes a number of seconds above 0, not -1"),
@@ -80,6 +83,9 @@ def test_version(tmp_path: Path) -> None:
 def test_list_names_every_demo(tmp_path: Path) -> None:
     """--list gives a line for each demo, its name first, and runs nothing."""
     run = poolmgr("demo", "--list", cwd=tmp_path)
-    scripts = [path.stem for path in (Path(__file__).parents[2] / "demos").glob("*.py")]
-    assert [line.split()[0] for line in run.stdout.splitlines()] == sorted(scripts)
+    scripts = {path.stem for path in (Path(__file__).parents[2] / "demos").glob("*.py")}
+    names = [line.split()[0] for line in run.stdout.splitlines()]
+    # Named after its topic, which no file beside the others can be.
+    assert sorted(names) == sorted(scripts - {"queues"} | {"queue"})
+    assert names[0] == "stdlib"
     assert (run.returncode, run.stderr) == (0, "")

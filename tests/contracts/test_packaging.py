@@ -61,7 +61,8 @@ def test_demo_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
         "from poolmgr.runners.demo import find_demo; demo = find_demo('stdlib'); func, args = next(demo.jobs(0)); "
-        "import poolmgr; print(poolmgr.__file__, func.__module__, demo.summary)"
+        "import poolmgr; print(poolmgr.__file__, func.__module__, demo.summary); "
+        "from poolmgr.runners.catalogue import list_demos; print(*(str(each.path) for each in list_demos()))"
     )
     run = subprocess.run(
         [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
@@ -73,3 +74,7 @@ def test_demo_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(str(tmp_path))
     assert "poolmgr.demos.stdlib Python" in run.stdout
+    there = run.stdout.splitlines()[1].split()
+    assert sorted(there) == sorted(
+        str(tmp_path / "poolmgr/demos" / path.name) for path in (ROOT / "demos").glob("*.py")
+    )

@@ -335,6 +335,7 @@ def test_no_picture_shows_a_worker_without_its_process(make_pool: MakePool, monk
 def test_large_argument_is_sent_once(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that makes room for a large argument, and does not read meanwhile, is given the time for it."""
     monkeypatch.setattr(returns, "STUCK", 0.0)
+    monkeypatch.setattr(returns, "STUCK_EACH", 1e-6)
     pool = make_pool(1)
     assert pool.apply(jobs.length, (b"x",)) == 1
     handle = pool._dispatcher.crew.handles[0]

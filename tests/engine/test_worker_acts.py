@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 import poolmgr
+from poolmgr.engine.job import Job
 from poolmgr.errors import JobTimedOut, UnknownWorker, WorkerDied
 from poolmgr.model.states import WorkerState
 from poolmgr.runtime.procfs import stopped, threads
@@ -88,11 +89,20 @@ def test_pool_with_an_idle_suspended_worker_ends(pool: poolmgr.Pool) -> None:
 
 def test_time_limit_stands_still_while_the_worker_is_suspended(pool: poolmgr.Pool) -> None:
     """Time in which it is suspended does not count; the limit comes after it goes on."""
-    begun = time.monotonic()
-    job = pool.apply_async(jobs.sleep_long, timeout=2.5)
-    wait_until(lambda: any(worker.job_id == job.id for worker in pool.snapshot().workers))
-    slot = next(worker.slot for worker in pool.snapshot().workers if worker.job_id == job.id)
-    pool.suspend(slot)
+
+    def suspended() -> tuple[float, Job, int] | None:
+        begun = time.monotonic()
+        job = pool.apply_async(jobs.sleep_long, timeout=2.5)
+        wait_until(lambda: job.ready() or any(worker.job_id == job.id for worker in pool.snapshot().workers))
+        slots = [worker.slot for worker in pool.snapshot().workers if worker.job_id == job.id]
+        for slot in slots:
+            pool.suspend(slot)
+        return (begun, job, slots[0]) if slots and not job.ready() else None
+
+    # On a busy machine the limit may come before we do.
+    found = wait_until(suspended)
+    assert found is not None
+    begun, job, slot = found
     wait_until(lambda: time.monotonic() - begun > 4.0)
     assert not job.ready()
     pool.unsuspend(slot)

@@ -21,6 +21,7 @@ from poolmgr.model.snapshot import (
 )
 from poolmgr.model.states import JobState, PoolState, WorkerState
 from poolmgr.model.times import Times
+from tests.helpers.locked import locked
 
 DURATIONS = Distribution(2, 9, 5, ((4, 1), (5, 1)))
 TIMES = Times(81.0, 6.0, 9.0, 1.0, 3.0)
@@ -105,4 +106,5 @@ def full_snapshot(name: str = "train", *, time: float = 1000.5, tasks_done: int 
         times=TIMES,
         verdict=Verdict(Rule.STRAGGLER, "job 7 has run for 41s", "stop it", 7, 0),
         machine=Machine(8, 2.5, 16 << 30, 8 << 30),
+        sync=locked(1000.5),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,7 +133,10 @@ def test_too_many_workers_are_oversubscribed() -> None:
     with watched(cpu_count() + 4) as (pool, collector):
         pool.map_async(compute, [0.25] * 4000, 1)
         verdict = wait_for(collector, Rule.OVERSUBSCRIBED)
-        assert f"{cpu_count() + 4} busy workers share {cpu_count()} cores" in verdict.text
+        # On a busy machine not all of them are busy all the time.
+        share = re.match(rf"(\d+) busy workers share {cpu_count()} cores", verdict.text)
+        assert share
+        assert cpu_count() < int(share[1]) <= cpu_count() + 4
         assert verdict.advice == f"shrink to {cpu_count()} workers"
 
 

@@ -19,6 +19,7 @@ from poolmgr.model.requests import (
     Move,
     Pause,
     Recycle,
+    ReleaseLock,
     Renice,
     Resize,
     Retry,
@@ -42,6 +43,7 @@ from poolmgr.tui.screens.functions import FunctionsView
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.jobs import JobsView
+from poolmgr.tui.screens.locks import LocksView
 from poolmgr.tui.screens.log import LogScreen
 from poolmgr.tui.screens.pick import PickScreen
 from poolmgr.tui.screens.quit import QuitScreen
@@ -56,6 +58,7 @@ from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_log, make_snapshot
+from tests.helpers.locked import locked
 from tests.helpers.pilot import screen_text, until
 
 Press = Callable[["Cockpit"], Awaitable[None]]
@@ -491,6 +494,18 @@ async def submits(cockpit: Cockpit) -> None:
     assert isinstance(cockpit.app.focused, Input)
 
 
+async def releases_lock(cockpit: Cockpit) -> None:
+    """L is greyed at a lock that somebody living has, and asks at one that is abandoned."""
+    cockpit.control.change(sync=locked(NOW))
+    cockpit.app.pull()
+    await cockpit.press("7", "g", "L")
+    assert isinstance(cockpit.app.screen, LocksView)
+    await cockpit.press("j", "j", "L")
+    assert isinstance(cockpit.app.screen, ConfirmScreen)
+    await cockpit.press("y")
+    await cockpit.until(lambda: cockpit.control.requests == [ReleaseLock(3)])
+
+
 CASES: dict[str, Press] = {
     "move.down": moves(("j", 1), ("down", 2)),
     "move.up": moves(("j", 1), ("j", 2), ("k", 1), ("up", 0)),
@@ -505,7 +520,8 @@ CASES: dict[str, Press] = {
     "view.workers": shows_view(WorkersView, "2"),
     "view.jobs": shows_view(JobsView, "3"),
     "view.stream": shows_view(StreamScreen, "4"),
-    "view.functions": shows_view(FunctionsView, "7"),
+    "view.locks": shows_view(LocksView, "7"),
+    "view.functions": shows_view(FunctionsView, "8"),
     "view.log": shows_view(LogScreen, "6"),
     "job.open": opens(JobDetail, "tab", "enter"),
     "look.filter": filters,
@@ -544,6 +560,7 @@ CASES: dict[str, Press] = {
     "job.edit": edits,
     "job.log": shows_log_of_job,
     "job.copy": copies_job,
+    "lock.release": releases_lock,
     "pool.submit": submits,
     "pool.hold": asks(Pause(), "p"),
     "pool.grow": asks(Resize(3), "plus"),

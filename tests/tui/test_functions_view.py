@@ -23,7 +23,7 @@ async def test_functions_are_listed_sorted_and_filtered() -> None:
     """Each function has its figures; the filter and the sort are those of every list; Enter shows its jobs."""
     app = PoolmgrApp(busy())
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await pilot.press("7")
+        await pilot.press("8")
         await until(pilot, lambda: "Durations" in screen_text(app))
         text = screen_text(app)
         for part in ("resize", "encode", "fetch", "p50", "share", "work"):

@@ -10,6 +10,7 @@ from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.keys import GROUPS, KEYS, NOT_OURS, render_markdown
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
+from poolmgr.tui.screens.locks import LocksView
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.virtual_table import VirtualTable
@@ -48,6 +49,7 @@ def test_every_key_is_bound_where_the_table_says() -> None:
         "move": VirtualTable.BINDINGS,
         "list": JobsTable.BINDINGS,
         "log": LogView.BINDINGS,
+        "lock": LocksView.BINDINGS,
     }
     for key in KEYS:
         if key.where != "textual":

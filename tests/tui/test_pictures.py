@@ -21,7 +21,8 @@ from poolmgr.tui.widgets.stream import StreamView
 from poolmgr.tui.widgets.stream_source import stream_picture
 from tests.helpers.busy_pool import FUNCTIONS, busy_history, busy_snapshot
 from tests.helpers.canvas import Canvas
-from tests.helpers.fake_control import FakeControl
+from tests.helpers.fake_control import NOW, FakeControl, make_snapshot, make_worker
+from tests.helpers.locked import locked
 from tests.helpers.looks import Picture, each_look
 from tests.helpers.pilot import until
 
@@ -117,4 +118,15 @@ def test_log(picture: Picture, size: str, look: str) -> None:
 @each_look
 def test_functions(picture: Picture, size: str, look: str) -> None:
     """The functions, the durations, the bar of times."""
-    assert picture(cockpit, size, look, press=["7"])
+    assert picture(cockpit, size, look, press=["8"])
+
+
+@each_look
+def test_locks(picture: Picture, size: str, look: str) -> None:
+    """The locks of a program in trouble, with a lock of its deadlock under the cursor."""
+
+    def locks(ascii: bool) -> App[Any]:
+        workers = (make_worker(0, 1), make_worker(1, 2), make_worker(2, 3))
+        return PoolmgrApp(FakeControl(make_snapshot(workers, sync=locked(NOW))), ascii=ascii)
+
+    assert picture(locks, size, look, press=["7"])

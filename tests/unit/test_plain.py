@@ -24,6 +24,7 @@ from poolmgr.model.requests import (
     Pause,
     Profile,
     Recycle,
+    ReleaseLock,
     Renice,
     Reply,
     Request,
@@ -66,6 +67,7 @@ REQUESTS: list[Request] = [
     Stack(0, 1),
     Profile(0, 2.5),
     Inspect(0),
+    ReleaseLock(3),
     Drain(),
     Terminate(),
 ]

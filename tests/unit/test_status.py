@@ -14,7 +14,7 @@ from poolmgr.monitor.status import STATUS_VERSION, changed_keys, from_status, to
 from tests.helpers.pictures import full_snapshot
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "status.md"
-PLAIN = (dict, list, str, int, float, type(None))
+PLAIN = (dict, list, str, int, float, bool, type(None))
 
 
 def _paths(status: dict[str, Any]) -> set[str]:

@@ -23,11 +23,12 @@ from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.key_bar import KeyBar
 from poolmgr.tui.widgets.list_table import Layout, ListTable
+from poolmgr.tui.widgets.locks_table import LocksTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
-Filtered = JobsTable | WorkersTable | FunctionsTable | LogView
+Filtered = JobsTable | WorkersTable | FunctionsTable | LocksTable | LogView
 
 _LIST_ACTS = ("sort", "invert", "group", "columns", "follow", "mark", "mark_like", "unmark")
 

@@ -14,6 +14,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
 from poolmgr.model.buckets import NONE, SECONDS, History, Track
+from poolmgr.model.lock_rows import blocked_text, holding_text
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
@@ -116,6 +117,8 @@ class WorkerDetail(WorkerScreen):
         ]
         if worker.progress is not None and self._alive:
             parts.append((f"so far  {how_far(worker.progress)}\n", ""))
+        locks = (blocked_text(snapshot, worker.pid), holding_text(snapshot, worker.pid)) if self._alive else ()
+        parts += [(f"{harmless(line)}\n", "bold") for line in locks if line]
         parts += [(f"{harmless(line)}\n", "") for line in self._process]
         last = [each for each in snapshot.jobs if each.pid == worker.pid and each.slot == worker.slot]
         last.sort(key=lambda each: each.started or 0.0, reverse=True)

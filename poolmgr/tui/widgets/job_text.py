@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from poolmgr.model.buckets import History
+from poolmgr.model.lock_rows import blocked_text, holding_text
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, Progress, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.filter_fields import job_error
@@ -77,6 +78,9 @@ def describe(
     worker = next((worker for worker in snapshot.workers if worker.job_id == job.id), None)
     if worker is not None and job.state is JobState.RUNNING:
         parts += _field("worker", _worker(worker))
+        locks = (blocked_text(snapshot, worker.pid), holding_text(snapshot, worker.pid))
+        for line in filter(None, locks):
+            parts += _field("lock", harmless(line))
     if job.message:
         parts += _field("result" if job.state is JobState.DONE else "error", harmless(job.message))
     if job.death is not None:
