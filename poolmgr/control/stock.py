@@ -81,12 +81,13 @@ class StockActs:
         if "resize" not in pool.facts.get("controls", "").split():
             reason = pool.facts.get("reason") or "it takes no wishes"
             return Reply(False, f"this pool cannot be resized: {reason}")
-        if wanted < 1:
-            return Reply(False, f"a pool of {wanted} workers would never end: give it at least 1")
+        if not 1 <= wanted <= layout.WISH_SIZE:
+            return Reply(False, f"a pool cannot have {wanted} workers: give it 1 to {layout.WISH_SIZE}")
         with self._words(f"pool.{pool.key}", layout.RECORD_SIZE) as words:
             if words is None or words[layout.P_STATE] != layout.OPEN:
                 return Reply(False, "this pool is closed: it takes no new workers")
-            words[layout.P_WISH] = wanted
+            # Another word than before, also for the same number: that is how it is seen.
+            words[layout.P_WISH] = ((words[layout.P_WISH] >> 16) + 1 << 16) | wanted
             try:
                 _ring(os.path.join(self._folder, pool.facts["bell"]), pool)
             except OSError as error:

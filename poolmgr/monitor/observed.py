@@ -117,23 +117,28 @@ class ObservedPool:
     workers: int
     #: ``layout.OPEN`` and so on.
     state: int
+    #: Jobs.
     submitted: int
     finished: int
+    #: Tasks and items of all jobs of which they were known when they were submitted.
     tasks: int
-    #: Jobs of which nobody knew how many tasks they have.
+    items: int
+    #: Jobs of which they were not.
     unsized: int
-    sent: int
+    #: Results that came back.
     good: int
     bad: int
-    items: int
-    pending: int
-    waiting: int
     beat_ns: int
     lost: int
     deaths: int
-    #: The last ones, oldest first.
+    #: Some of the last ones, oldest first: where many come at once, not all are told.
     submissions: tuple[Submission, ...]
     ends: tuple[End, ...]
+
+    @property
+    def pending(self) -> int:
+        """Jobs that have not ended."""
+        return max(0, self.submitted - self.finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +218,8 @@ def decode_pool(key: str, data: bytes) -> ObservedPool | None:
     words = memoryview(data)[: layout.WORDS * 8].cast("q")
     if words[layout.P_LAYOUT] != layout.VERSION:
         return None
+    # All that is no map has one task with one item.
+    single = words[layout.P_SUBMITTED] - words[layout.P_BATCHES]
     names = _names(data, layout.RECORD_NAMES_AT, layout.RECORD_NAMES, words[layout.P_NAMES])
     submissions = _ring(data, layout.SUBMISSIONS_AT, layout.SUBMISSIONS, layout.SUBMISSION, words[layout.P_RING])
     ends = _ring(data, layout.ENDS_AT, layout.ENDS, layout.END, words[layout.P_ENDS])
@@ -227,14 +234,11 @@ def decode_pool(key: str, data: bytes) -> ObservedPool | None:
         state=words[layout.P_STATE],
         submitted=words[layout.P_SUBMITTED],
         finished=words[layout.P_FINISHED],
-        tasks=words[layout.P_TASKS],
+        tasks=words[layout.P_TASKS] + single,
+        items=words[layout.P_ITEMS] + single,
         unsized=words[layout.P_UNSIZED],
-        sent=words[layout.P_SENT],
         good=words[layout.P_GOOD],
         bad=words[layout.P_BAD],
-        items=words[layout.P_ITEMS],
-        pending=words[layout.P_PENDING],
-        waiting=words[layout.P_WAITING],
         beat_ns=words[layout.P_BEAT],
         lost=words[layout.P_LOST],
         deaths=words[layout.P_DEATHS],

@@ -45,19 +45,30 @@ def test_worker_in_a_task_says_in_which(folder: str) -> None:
     assert (running.job, running.index, running.function, running.items) == (5, 2, "posixpath.join", 1)
 
 
-def test_finished_tasks_are_counted_and_the_last_ones_told(folder: str) -> None:
-    """All tasks are counted, and the newest can be read one by one with their outcomes."""
+def test_finished_tasks_are_counted_and_told(folder: str) -> None:
+    """Tasks are counted, and the last ones can be read one by one with their outcomes."""
     cells = Cells(77)
-    for job in range(100):
+    for job in range(30):
         cells.begin(job, 0, len, ())
         cells.sending(job % 10 != 0)
         cells.end()
     worker = read(folder).workers[os.getpid()]
-    assert (worker.done, worker.failed, worker.running, worker.items_done) == (90, 10, None, 100)
-    assert [task.job for task in worker.finished] == list(range(101 - layout.CELL_RING, 100))
-    assert [task.sequence for task in worker.finished] == [task.job for task in worker.finished]
-    assert {task.job for task in worker.finished if task.outcome == layout.ERROR} == {70, 80, 90}
+    assert (worker.done, worker.failed, worker.running, worker.items_done) == (27, 3, None, 30)
+    assert [(task.job, task.sequence) for task in worker.finished] == [(number, number) for number in range(30)]
+    assert {task.job for task in worker.finished if task.outcome == layout.ERROR} == {0, 10, 20}
     assert {task.function for task in worker.finished} == {"len"}
+
+
+def test_very_many_tasks_are_counted_and_told_in_part(folder: str) -> None:
+    """Of more tasks than a reader could see each is counted, and only some are told one by one."""
+    cells = Cells(77)
+    for job in range(10_000):
+        cells.begin(job, 0, len, ())
+        cells.sending(True)
+        cells.end()
+    worker = read(folder).workers[os.getpid()]
+    assert worker.done == worker.items_done == 10_000
+    assert 0 < len(worker.finished) < layout.CELL_RING
 
 
 def test_name_whose_slot_was_used_again_is_not_known(folder: str) -> None:
@@ -75,13 +86,19 @@ def test_name_whose_slot_was_used_again_is_not_known(folder: str) -> None:
 def test_record_tells_jobs_and_facts(folder: str) -> None:
     """A pool's record has its facts, its counts, and the last jobs that came and went."""
     record = Record(next_key(), 99, 4, {"kind": "Pool", "site": "script.py:3"})
-    record.submitted(7, layout.MAP, "script.work", 16, 1000)
-    record.submitted(8, layout.IMAP, "script.work", -1, -1)
-    record.ended(7, layout.OK)
-    record.seen(workers=4, pending=1, waiting=0)
+    assert record.submitted()
+    record.batch(16, 1000)
+    record.describe(7, layout.MAP, "script.work", 16, 1000)
+    assert record.submitted()
+    record.batch(-1, -1)
+    record.describe(8, layout.IMAP, "script.work", -1, -1)
+    assert record.submitted()
+    assert record.ended()
+    record.tell_end(7, layout.OK)
+    record.seen(4)
     (pool,) = read(folder).pools.values()
-    assert (pool.pid, pool.pipe, pool.wanted, pool.workers, pool.pending) == (os.getpid(), 99, 4, 4, 1)
-    assert (pool.submitted, pool.finished, pool.tasks, pool.unsized, pool.items) == (2, 1, 16, 1, 1000)
+    assert (pool.pid, pool.pipe, pool.wanted, pool.workers, pool.pending) == (os.getpid(), 99, 4, 4, 2)
+    assert (pool.submitted, pool.finished, pool.tasks, pool.unsized, pool.items) == (3, 1, 17, 1, 1001)
     assert (pool.facts["kind"], pool.facts["site"], pool.facts["bell"]) == ("Pool", "script.py:3", "")
     assert [(one.job, one.tasks, one.items, one.function) for one in pool.submissions] == [
         (7, 16, 1000, "script.work"),
@@ -114,3 +131,12 @@ def test_items_of_chunks_are_counted() -> None:
     assert names.target(mapstar, ((len, ("a", "b", "c")),)) == (len, 3)
     assert names.target(partial(_process_chunk, len), ([("a",), ("b",)],)) == (len, 2)
     assert names.target(len, ("a",)) == (len, 1)
+
+
+def test_burst_is_counted_and_told_in_part(folder: str) -> None:
+    """Of very many jobs at once each is counted, and only so many are described that the ring reaches back a while."""
+    record = Record(next_key(), 99, 4, {})
+    described = sum(record.submitted() for _ in range(10_000))
+    (pool,) = read(folder).pools.values()
+    assert pool.submitted == pool.tasks == pool.pending == 10_000
+    assert 0 < described < 10_000

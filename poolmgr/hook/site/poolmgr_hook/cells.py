@@ -8,6 +8,7 @@ Thread: the worker's main thread is the only writer, see ``layout.py``.  It take
 from __future__ import annotations
 
 import os
+import struct
 from time import monotonic_ns
 
 from . import files, layout, names
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: Nanoseconds, and tasks in as many that are told one by one: the ring has room for no more between two looks of who
+#: reads it, and a worker of very short tasks pays less.
+_WINDOW = 250_000_000
+_MOST = 36
+
+
 class Cells:
     """What a worker tells of itself."""
 
@@ -65,6 +72,8 @@ class Cells:
         self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
         self._names = names.NameTable(self._memory, layout.CELL_NAMES_AT, layout.CELL_NAMES, layout.NAMES)
         self._failed = False
+        self._code: Any = None
+        self._until = self._room = 0
 
     def detach(self) -> None:
         """Write into nothing from now on: called in a child of the worker, which is not the worker."""
@@ -83,13 +92,25 @@ class Cells:
         """A task has been taken, and will be called next."""
         words = self.words
         words[JOB], words[INDEX], words[SENDING] = job, index, 0
-        try:
-            func, items = names.target(func, args)
-            words[NAME], words[ITEMS] = self._names.number(names.describe(func)), items
-        except Exception:  # users' objects may answer any question with any error; a task must not fail for its name
-            words[NAME], words[ITEMS] = self._names.number("?"), 1
+        # The same function as before: its code is the same object, and its name has been found.
+        code = getattr(func, "__code__", None)
+        if code is None or code is not self._code:
+            words[ITEMS] = self._name(func, args, code)
         words[SINCE] = monotonic_ns()
         words[TASK] += 1
+
+    def _name(self, func: Any, args: Any, code: Any) -> int:
+        """Write the name of a function; how many items it is called for."""
+        self._code, name, items = None, "?", 1
+        try:
+            inner, items = names.target(func, args)
+            name = names.describe(inner)
+            if inner is func:
+                self._code = code
+        except Exception:  # users' objects may answer any question with any error; a task must not fail for its name
+            pass
+        self.words[NAME] = self._names.number(name)
+        return items
 
     def sending(self, ok: bool) -> None:
         """The task has been called; its result goes on its way next."""
@@ -106,17 +127,29 @@ class Cells:
         if not words[TASK] & 1:
             return
         now, since, items = monotonic_ns(), words[SINCE], words[ITEMS]
-        written = words[RING]
-        outcome = layout.ERROR if self._failed else layout.OK
-        at = layout.CELL_RING_AT + written % layout.CELL_RING * layout.ENTRY.size
-        layout.ENTRY.pack_into(
-            self._memory, at, words[JOB], since, now, words[INDEX] & 0x7FFFFFFF, items, words[NAME], outcome
-        )
-        words[RING] = written + 1
+        if now >= self._until:
+            self._until, self._room = now + _WINDOW, _MOST
+        if self._room:
+            self._room -= 1
+            self._tell(now)
         words[BUSY] += now - since
         words[ITEMS_DONE] += items
         words[FAILED if self._failed else DONE] += 1
         words[TASK] += 1
+
+    def _tell(self, now: int) -> None:
+        """Write the task into the ring."""
+        words = self.words
+        written = words[RING]
+        outcome = layout.ERROR if self._failed else layout.OK
+        at = layout.CELL_RING_AT + written % layout.CELL_RING * layout.ENTRY.size
+        entry = (words[JOB], words[SINCE], now, words[INDEX], words[ITEMS], words[NAME], outcome)
+        try:
+            layout.ENTRY.pack_into(self._memory, at, *entry)
+        except struct.error:
+            # More items or tasks than the entry has room for: the counts have them all.
+            return
+        words[RING] = written + 1
 
     def left(self) -> None:
         """The worker has left its loop."""

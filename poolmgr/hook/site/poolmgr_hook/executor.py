@@ -43,6 +43,9 @@ _KINDS = {
     "joblib.externals.loky.process_executor": "joblib.loky",
 }
 
+#: Passes between two looks around: two are made for each call.
+_LOOK = 64
+
 #: What is kept of executors, by their manager threads.
 _owners: weakref.WeakKeyDictionary[Any, ExecutorOwner] = weakref.WeakKeyDictionary()
 
@@ -58,6 +61,8 @@ class ExecutorOwner:
         self._told = 0
         self._wanted = executor._max_workers
         self._leaving: set[int] = set()
+        self._passes = self._wish = 0
+        self._seen = -1
         key = record.next_key()
         reason, self._bell = _why_not(executor, kind), None
         try:
@@ -91,27 +96,32 @@ class ExecutorOwner:
         """One pass of the manager thread."""
         executor = manager.executor_reference()
         if executor is not None:
-            if self._bell is not None and self._bell.hear():
-                self._grant(manager, executor)
+            wish = self.record.words[layout.P_WISH]
+            if wish != self._wish and self._bell is not None:
+                self._bell.hear()
+                self._wish = wish
+                self._grant(manager, executor, wish & layout.WISH_SIZE)
             self._tell_submitted(manager, executor._queue_count)
             flags = getattr(executor, "_flags", None)
             if executor._shutdown_thread if flags is None else flags.shutdown:
                 self.record.state(layout.CLOSED)
-        pending = len(manager.pending_work_items)
-        self.record.seen(workers=len(manager.processes), pending=pending, waiting=manager.work_ids_queue.qsize())
-        self.record.finished(self._told - pending)
+        self.record.finished(self._told - len(manager.pending_work_items))
+        self._passes += 1
+        if len(manager.processes) != self._seen or not self._passes % _LOOK:
+            self._seen = len(manager.processes)
+            self.record.seen(self._seen)
 
     def _tell_submitted(self, manager: Any, count: int) -> None:
         for number in range(self._told, count):
             item = manager.pending_work_items.get(number)
-            name, items = "?", 1
-            if item is not None:
+            if self.record.submitted() and item is not None:
+                name, items = "?", 1
                 try:
                     func, items = names.target(item.fn, item.args)
                     name = names.describe(func)
                 except Exception:  # users' objects may answer any question with any error
                     pass
-            self.record.submitted(number, layout.APPLY, name, 1, items)
+                self.record.describe(number, layout.APPLY, name, 1, items)
         self._told = max(self._told, count)
 
     def ended(self, item: Any) -> None:
@@ -120,13 +130,15 @@ class ExecutorOwner:
         if number is not None:
             good = item.exception is None
             self.record.words[layout.P_GOOD if good else layout.P_BAD] += 1
-            self.record.ended(number, layout.OK if good else layout.ERROR)
+            if self.record.ended():
+                self.record.tell_end(number, layout.OK if good else layout.ERROR)
 
     def broke(self, manager: Any) -> None:
         """All that is pending fails now."""
         for number in list(manager.pending_work_items):
             self.record.words[layout.P_LOST] += 1
-            self.record.ended(number, layout.WORKER_LOST)
+            if self.record.ended():
+                self.record.tell_end(number, layout.WORKER_LOST)
         self.record.words[layout.P_DEATHS] += 1
         self.record.state(layout.TERMINATED)
 
@@ -134,8 +146,7 @@ class ExecutorOwner:
         """The manager thread ends."""
         self.record.state(layout.GONE)
 
-    def _grant(self, manager: Any, executor: Any) -> None:
-        wish = self.record.wish()
+    def _grant(self, manager: Any, executor: Any, wish: int) -> None:
         if wish <= 0:
             return
         executor._max_workers = self._wanted = wish

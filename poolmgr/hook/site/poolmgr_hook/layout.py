@@ -43,19 +43,18 @@ Record: ``pool.PID.N``, 40 KiB, of a pool.  Written by the owner's process, but 
     WORKERS  workers that it has
     STATE    OPEN, CLOSED, TERMINATED or GONE
     SUBMITTED, FINISHED   jobs
-    TASKS    tasks of all jobs whose number of tasks was known when they were submitted
-    UNSIZED  jobs of which it was not
-    SENT     tasks that went on their way to the workers
+    BATCHES  of those submitted, the maps: all others have one task with one item
+    TASKS    tasks of all maps whose number of tasks was known when they were submitted
+    UNSIZED  maps of which it was not
+    ITEMS    items of all maps whose length was known
     GOOD, BAD   results that came back
-    ITEMS    items of all jobs whose length was known
-    PENDING  jobs that have not ended, as the owner's own thread saw it last
-    WAITING  entries of the owner's queue of what is to be sent, as that thread saw it last
-    BEAT     when that was
+    BEAT     when the owner's own thread last looked around, which it does now and then
     LOST     tasks that failed because their worker died
     DEATHS   workers that died inside a task, or with an exit code other than 0
     ENDS     jobs ever written to the ring of ends
-    WISH     by who watches the run: workers that the pool should have, 0 for no wish.  The owner takes it up when its
-             bell rings, and WANTED then says so
+             Of jobs that are submitted, or end, in quick succession only some get into the rings (``record.py``)
+    WISH     by who watches the run: in its lowest 16 bits, workers that the pool should have; 0 for no wish.  The owner
+             takes it up when its bell rings, and WANTED then says so
     FACTS    bytes of the facts, a Python literal: a dict of str, written once before LAYOUT
 
 Names, in both: slots of a number (one word, that of NAMES when it was written) and a text.  The nth name is in slot n
@@ -68,7 +67,7 @@ from __future__ import annotations
 
 import struct
 
-VERSION = 1
+VERSION = 2
 
 # The cells.
 LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
@@ -86,9 +85,9 @@ ENTRY = struct.Struct("@qqqiiqb7x")
 CELL_RING_AT, CELL_RING = 2048, 40
 
 # The record.
-(P_LAYOUT, P_PID, P_BORN, P_PIPE, P_WANTED, P_WORKERS, P_STATE, P_SUBMITTED, P_FINISHED, P_TASKS, P_UNSIZED) = range(11)
-(P_SENT, P_GOOD, P_BAD, P_ITEMS, P_PENDING, P_WAITING, P_BEAT, P_LOST, P_DEATHS) = range(11, 20)
-(P_RING, P_ENDS, P_NAMES, P_FACTS, P_WISH) = range(20, 25)
+(P_LAYOUT, P_PID, P_BORN, P_PIPE, P_WANTED, P_WORKERS, P_STATE, P_SUBMITTED, P_FINISHED, P_BATCHES, P_TASKS) = range(11)
+(P_UNSIZED, P_ITEMS, P_GOOD, P_BAD, P_BEAT, P_LOST, P_DEATHS) = range(11, 18)
+(P_RING, P_ENDS, P_NAMES, P_FACTS, P_WISH) = range(18, 23)
 
 RECORD_SIZE = 40960
 FACTS_AT, FACTS_SIZE = 512, 3584
@@ -99,6 +98,9 @@ SUBMISSIONS_AT, SUBMISSIONS = 8192, 400
 #: A job that has ended: job, when, outcome.
 END = struct.Struct("@qqb7x")
 ENDS_AT, ENDS = 28672, 512
+
+#: The bits of WISH that say how many; those above make each wish another one than the last.
+WISH_SIZE = 0xFFFF
 
 #: How a task or job ended.
 OK, ERROR, WORKER_LOST, UNKNOWN = range(4)

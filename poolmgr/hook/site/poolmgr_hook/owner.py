@@ -1,7 +1,7 @@
 """What the hook keeps of one stock Pool of this process, and does for it in the pool's own threads.
 
     submitted, ended    whichever thread submits; the result handler
-    given, taken        the task handler; the result handler
+    taking              the result handler
     attend, settle      the worker handler, at each of its passes: wishes, deaths; what is to be delivered, the size
 
 A job whose worker died fails by a message in the pool's own result pipe, so the result handler alone settles jobs, and
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import collections
 import select
-import weakref
 
 from . import burial, files, layout, names, record
 from .bell import Bell
@@ -33,6 +32,8 @@ _KINDS = {
 _SIZED = (list, tuple, range, dict, set, frozenset, str, bytes)
 #: Results remembered to tell whether a worker that died while it sent one had sent it.  It died among the last ones.
 _RECENT = 2048
+#: Passes between two looks around: a pass is made for each result.
+_EAR = 64
 
 
 class Owner:
@@ -46,7 +47,6 @@ class Owner:
             reason: Why it can only be watched; empty if it can be steered.
         """
         self.workers = pool._pool
-        self.cache: Any = weakref.ref(pool._cache)
         self.wanted = pool._processes
         self.bell: Bell | None = None
         self._taskqueue = pool._taskqueue
@@ -56,6 +56,8 @@ class Owner:
         #: Workers that were asked to leave, by process id, and end messages on their way to whichever is idle.
         self._leaving: set[int] = set()
         self._ends_sent = 0
+        self._passes = self._wish = 0
+        self._seen = -1
         key = record.next_key()
         if not reason:
             try:
@@ -88,36 +90,34 @@ class Owner:
 
     def submitted(self, job: int, result: Any, frame: Any) -> None:
         """A job has entered the cache; ``frame`` is the constructor of its result, whose callers know the rest."""
+        detail = self.record.submitted()
         kind = _KINDS.get(type(result).__name__, layout.APPLY)
-        tasks = items = 1 if kind == layout.APPLY else -1
+        if kind == layout.APPLY:
+            if detail:
+                self.record.describe(job, kind, names.describe(frame.f_back.f_locals["func"]), 1, 1)
+            return
+        tasks = items = -1
         if kind == layout.MAP:
             frame = frame.f_back
             items, size = frame.f_locals["length"], frame.f_locals["chunksize"]
             tasks = -(-items // size) if size > 0 else 0
         call = frame.f_back.f_locals
-        if kind in (layout.IMAP, layout.IMAP_UNORDERED) and type(call.get("iterable")) in _SIZED:
+        if kind != layout.MAP and type(call.get("iterable")) in _SIZED:
             items = len(call["iterable"])
             tasks = -(-items // max(1, call.get("chunksize", 1)))
-        self.record.submitted(job, kind, names.describe(call["func"]), tasks, items)
+        self.record.batch(tasks, items)
+        if detail:
+            self.record.describe(job, kind, names.describe(call["func"]), tasks, items)
 
     def ended(self, job: int, result: Any) -> None:
         """A job has left the cache."""
+        if not self.record.ended():
+            return
         if getattr(result, "_success", True):
-            self.record.ended(job, layout.OK)
+            self.record.tell_end(job, layout.OK)
         else:
             lost = type(getattr(result, "_value", None)) is WorkerLost
-            self.record.ended(job, layout.WORKER_LOST if lost else layout.ERROR)
-
-    def giving(self, put: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The task handler's way to the workers, counted."""
-        words = self.record.words
-
-        def quick_put(task: Any) -> Any:
-            put(task)
-            if task is not None:
-                words[layout.P_SENT] += 1
-
-        return quick_put
+            self.record.tell_end(job, layout.WORKER_LOST if lost else layout.ERROR)
 
     def taking(self, get: Callable[[], Any]) -> Callable[[], Any]:
         """The result handler's way from the workers, counted, without the losses of what was not lost."""
@@ -144,31 +144,30 @@ class Owner:
         """The first half of a pass: whether workers are to be started; None if the pool sees to that itself."""
         if self.bell is None:
             return None
-        if self.bell.hear():
-            self._grant(self.record.wish())
+        self._passes += 1
+        wish = self.record.words[layout.P_WISH]
+        # The bell itself is asked only now and then: it is ready to be read until then, and brings us back here.
+        if wish != self._wish or not self._passes % _EAR:
+            self.bell.hear()
+            self._wish = wish
+            self._grant(wish & layout.WISH_SIZE)
         buried = self._bury()
         return buried or len(self.workers) < self.wanted
 
     def settle(self, inqueue: Any, outqueue: Any) -> None:
         """The second half, with all workers there: who learns of a loss may use the pool at once."""
-        if self.bell is None:
-            self.look()
-            return
-        self._deliver(outqueue)
+        if self._lost:
+            self._deliver(outqueue)
         if len(self.workers) > self.wanted:
             self._shrink(inqueue)
-        else:
+        elif self._leaving:
             self._keep_all()
-        self.look()
-
-    def look(self) -> None:
-        """Note what there is."""
-        cache = self.cache()
-        pending = 0 if cache is None else len(cache)
-        self.record.seen(workers=len(self.workers), pending=pending, waiting=self._taskqueue.qsize())
+        if len(self.workers) != self._seen or not self._passes % _EAR:
+            self._seen = len(self.workers)
+            self.record.seen(self._seen)
 
     def _grant(self, wish: int) -> None:
-        if wish > 0:
+        if wish > 0 and wish != self.wanted:
             self.wanted = wish
             self.record.words[layout.P_WANTED] = wish
 

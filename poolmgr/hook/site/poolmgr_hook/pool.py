@@ -3,7 +3,6 @@
     worker             calls the stock one, whose queues note what passes (``worker.py``)
     _PoolCache         counts jobs as they are submitted and as they end             thread: whichever submits; results
     _get_sentinels     makes the pool's record, once, in Pool.__init__               thread: the program's
-    _quick_put         counts tasks on their way                                     thread: the pool's task handler
     _quick_get         counts results                                                thread: the pool's result handler
     _maintain_pool     grants wishes, buries the dead, notes what waits              thread: the pool's worker handler
     _state             follows close() and terminate()                               thread: the program's
@@ -17,7 +16,7 @@ import os
 import sys
 import weakref
 
-from . import files, layout, worker
+from . import engine, files, layout, worker
 from .owner import Owner
 from .shape import in_place_of, missing
 
@@ -63,6 +62,8 @@ def patch(module: Any) -> None:
     _watch_cache(module._PoolCache)
     _watch_pool(module.Pool, reason)
     module.Pool._state = _State()
+    if engine.wanted():
+        engine.patch(module.Pool)
 
 
 def _watched_worker(stock: Callable[..., Any]) -> Any:
@@ -80,17 +81,17 @@ def _watched_worker(stock: Callable[..., Any]) -> Any:
 
 
 def _watch_cache(cache: Any) -> None:
-    forget = cache.__delitem__
+    forget, put, _getframe = cache.__delitem__, dict.__setitem__, sys._getframe
     cache._poolmgr_owner = None
 
     def enter(self: Any, job: Any, result: Any) -> None:
-        dict.__setitem__(self, job, result)
+        put(self, job, result)
         owner = self._poolmgr_owner
         if owner is not None:
             try:
-                owner.submitted(job, result, sys._getframe(1))
+                owner.submitted(job, result, _getframe(1))
             except Exception:  # submitted in a way that is not known here: the job is counted, and has no name
-                owner.record.submitted(job, layout.APPLY, "?", -1, -1)
+                owner.record.describe(job, layout.APPLY, "?", 1, 1)
 
     def leave(self: Any, job: Any) -> None:
         owner = self._poolmgr_owner
@@ -141,7 +142,6 @@ def _take_on(pool: Any, reason: str) -> list[Any]:
     if not files.folder() or getattr(pool._inqueue, "_reader", None) is None:
         return []
     owner = Owner(pool, reason)
-    pool._quick_put = owner.giving(pool._quick_put)
     pool._quick_get = owner.taking(pool._quick_get)
     pool._cache._poolmgr_owner = owner
     key, told = id(owner.workers), owner.record

@@ -25,6 +25,7 @@ FACTS = (
     "bell",  # file name of the socket that wakes the pool, empty if none does
     "wake",  # "descriptor:inode" of the owner's pipe that is to be written to after the bell; empty if none is
     "controls",  # what can be asked of it, with blanks between: CONTROLS
+    "published",  # the name by which viewers find it, of a pool of poolmgr's engine; empty otherwise
     "reason",  # why not all; empty if there is nothing to say
 )
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 #: What may be asked: see ``docs/decisions/042-acts-on-a-stock-pool.md``.
 CONTROLS = ("kill", "stop", "resize", "hold")
 _numbers = itertools.count(1)
+#: Nanoseconds, and events in as many that are told one by one.  The rings then reach back for more than 0.2 s at any
+#: rate, and a program that submits as fast as it can pays a fraction of a microsecond for a job.
+_WINDOW = 50_000_000
+_MOST = 80
 
 
 def next_key() -> str:
@@ -73,32 +78,45 @@ class Record:
         self._memory = memoryview(memory)
         self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
         self._names = names.NameTable(self._memory, layout.RECORD_NAMES_AT, layout.RECORD_NAMES, layout.P_NAMES)
-        self._submitted, self._ended = itertools.count(), itertools.count()
+        self._submitted, self._ended = itertools.count(1), itertools.count(1)
+        self._coming, self._going = Window(), Window()
 
     def detach(self) -> None:
         """Write into nothing from now on: called in a child of the owner, which does not own the pool."""
         self._use(bytearray(layout.RECORD_SIZE))
 
-    def submitted(self, job: int, kind: int, function: str, tasks: int, items: int) -> None:
-        """A job was given to the pool; -1 for a number of tasks or items that nobody knows."""
-        words, number = self.words, next(self._submitted)
-        at = layout.SUBMISSIONS_AT + number % layout.SUBMISSIONS * layout.SUBMISSION.size
-        name = self._names.number(function)
-        layout.SUBMISSION.pack_into(self._memory, at, job, monotonic_ns(), tasks, items, name, kind)
-        words[layout.P_RING] = words[layout.P_SUBMITTED] = number + 1
-        if tasks >= 0:
-            words[layout.P_TASKS] += tasks
-        else:
-            words[layout.P_UNSIZED] += 1
+    def submitted(self) -> bool:
+        """A job was given to the pool. Whether it is to be described."""
+        self.words[layout.P_SUBMITTED] = next(self._submitted)
+        return self._coming.has_room()
+
+    def batch(self, tasks: int, items: int) -> None:
+        """That job is a map; -1 for a number of tasks or items that nobody knows."""
+        words = self.words
+        words[layout.P_BATCHES] += 1
+        words[layout.P_TASKS if tasks >= 0 else layout.P_UNSIZED] += tasks if tasks >= 0 else 1
         if items >= 0:
             words[layout.P_ITEMS] += items
 
-    def ended(self, job: int, outcome: int) -> None:
-        """A job has ended."""
-        words, number = self.words, next(self._ended)
+    def describe(self, job: int, kind: int, function: str, tasks: int, items: int) -> None:
+        """What the job is."""
+        number = self.words[layout.P_RING]
+        at = layout.SUBMISSIONS_AT + number % layout.SUBMISSIONS * layout.SUBMISSION.size
+        name = self._names.number(function)
+        layout.SUBMISSION.pack_into(self._memory, at, job, monotonic_ns(), tasks, items, name, kind)
+        self.words[layout.P_RING] = number + 1
+
+    def ended(self) -> bool:
+        """A job has ended. Whether it is to be told which."""
+        self.words[layout.P_FINISHED] = next(self._ended)
+        return self._going.has_room()
+
+    def tell_end(self, job: int, outcome: int) -> None:
+        """Which job has ended, and how."""
+        number = self.words[layout.P_ENDS]
         at = layout.ENDS_AT + number % layout.ENDS * layout.END.size
         layout.END.pack_into(self._memory, at, job, monotonic_ns(), outcome)
-        words[layout.P_ENDS] = words[layout.P_FINISHED] = number + 1
+        self.words[layout.P_ENDS] = number + 1
 
     def finished(self, jobs: int) -> None:
         """So many jobs have ended, among them those of which nobody was told."""
@@ -108,15 +126,29 @@ class Record:
         """The pool is closing, or gone."""
         self.words[layout.P_STATE] = state
 
-    def wish(self) -> int:
-        """How many workers somebody would like; 0 for no wish."""
-        return int(self.words[layout.P_WISH])
-
-    def seen(self, *, workers: int, pending: int, waiting: int) -> None:
+    def seen(self, workers: int) -> None:
         """What the pool's own thread sees as it passes."""
-        words = self.words
-        words[layout.P_WORKERS], words[layout.P_PENDING], words[layout.P_WAITING] = workers, pending, waiting
-        words[layout.P_BEAT] = monotonic_ns()
+        self.words[layout.P_WORKERS] = workers
+        self.words[layout.P_BEAT] = monotonic_ns()
+
+
+class Window:
+    """Lets through so many events of a while: a ring has no room for more between two looks of who reads it."""
+
+    def __init__(self) -> None:
+        self._until = 0
+        self._left = 0
+
+    def has_room(self) -> bool:
+        """Whether this event is let through."""
+        if self._left:
+            self._left -= 1
+            return True
+        now = monotonic_ns()
+        if now < self._until:
+            return False
+        self._until, self._left = now + _WINDOW, _MOST
+        return True
 
 
 def site() -> str:
