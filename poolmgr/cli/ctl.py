@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import click
 
-from poolmgr.cli.options import MOST_WORKERS, complete_pool
+from poolmgr.cli.options import complete_pool
 from poolmgr.cli.output import result, tell
 from poolmgr.errors import UsageError
+from poolmgr.model.fleet import MOST_WORKERS
 from poolmgr.model.literals import parse_call, parse_target
 from poolmgr.model.requests import (
     Cancel,

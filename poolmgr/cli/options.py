@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from poolmgr.errors import UsageError
+from poolmgr.model.fleet import LONGEST_NAME, MOST_WORKERS
 
 if TYPE_CHECKING:
     from poolmgr.tui.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: Characters of a pool's name: it has to fit into a header beside other things.
-LONGEST_NAME = 40
-#: Most workers that are opened without being asked twice: a slip of the finger must not bring the machine down.
-MOST_WORKERS = 1024
 
 
 def complete_pool(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from poolmgr.cli import headless
 from poolmgr.cli.interrupts import Interrupts, InterruptWatch
 from poolmgr.cli.options import Look
 from poolmgr.cli.output import result
+from poolmgr.cli.pools import shown
 from poolmgr.errors import UsageError
 from poolmgr.runners.demo import Feed
-from poolmgr.runners.outcome import Tally
+from poolmgr.runners.outcome import Outcome, Tally
 
 if TYPE_CHECKING:
     from textual.app import App
 
     from poolmgr.model.snapshot import PoolSnapshot
     from poolmgr.runners.session import Session
+    from poolmgr.runners.sessions import Sessions
 
 T = TypeVar("T")
 
@@ -66,7 +69,7 @@ def open_empty_pool(name: str, workers: int, start_method: str, look: Look) -> i
     from poolmgr.runners.session import Session
 
     with Interrupts() as interrupts, Session(name, workers, start_method) as session:
-        return run_screen(session, interrupts, look)
+        return run_screen(session, interrupts, look, others=True)
 
 
 def run_app(app: App[T], interrupts: Interrupts, choice: T | None = None) -> T | None:
@@ -87,8 +90,17 @@ def run_app(app: App[T], interrupts: Interrupts, choice: T | None = None) -> T |
         guard.close()
 
 
-def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Feed | None = None) -> int:
+def run_screen(
+    session: Session, interrupts: Interrupts, look: Look, *, feed: Feed | None = None, others: bool = False
+) -> int:
     """Show the screen, then do what the operator chose when leaving it.
+
+    Args:
+        session: The pool that it begins with.
+        interrupts: What ends it early.
+        look: How it is drawn.
+        feed: What submits to that pool.
+        others: Show the pools of this user's other programs too.
 
     Returns:
         The exit code.
@@ -96,6 +108,14 @@ def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Fe
     Raises:
         Interrupted: A signal ended the screen, or what was done after it.
     """
+    from poolmgr.runners.sessions import Sessions
+
+    with Sessions(session) as sessions:
+        return _show(sessions, interrupts, look, feed, others=others)
+
+
+def _show(sessions: Sessions, interrupts: Interrupts, look: Look, feed: Feed | None, *, others: bool) -> int:
+    from poolmgr.control.others import Others
     from poolmgr.runners.on_done import run_on_done
     from poolmgr.tui.app import PoolmgrApp
     from poolmgr.tui.quit_choice import QuitChoice
@@ -108,22 +128,40 @@ def run_screen(session: Session, interrupts: Interrupts, look: Look, *, feed: Fe
         return run_on_done(look.on_done, snapshot)
 
     app = PoolmgrApp(
-        session.control, ascii=look.ascii, settings=look.settings, on_done=on_done if look.on_done else None
+        sessions.fleet, ascii=look.ascii, settings=look.settings, on_done=on_done if look.on_done else None
     )
-    choice = run_app(app, interrupts, QuitChoice.TERMINATE)
-    interrupts.check(session.counts())
+    with Others(sessions.fleet) if others else nullcontext():
+        choice = run_app(app, interrupts, QuitChoice.TERMINATE)
+    interrupts.check(sessions.counts())
     if choice not in (QuitChoice.DRAIN, QuitChoice.LEAVE):
         if feed is not None:
             feed.stop()
-        session.pool.terminate()
-        session.pool.join()
-        outcome = Tally().outcome(session.pool.snapshot())
+        outcomes = [_terminated(session) for session in sessions.all]
     else:
-        session.let_go()
-        if choice is QuitChoice.DRAIN:
-            session.drain()
-        outcome = headless.watch(session, interrupts, feed=feed)
+        outcomes = _finished(sessions, interrupts, feed, drain=choice is QuitChoice.DRAIN)
         if not told:
-            headless.finish(session, look.on_done)
-    result(headless.summary(outcome))
-    return app.return_code or outcome.exit_code
+            for session in sessions.all:
+                headless.finish(session, look.on_done)
+    several = len(outcomes) > 1
+    for session, outcome in zip(sessions.all, outcomes, strict=True):
+        result((f"{shown(session.pool.name)}: " if several else "") + headless.summary(outcome))
+    return app.return_code or max(outcome.exit_code for outcome in outcomes)
+
+
+def _terminated(session: Session) -> Outcome:
+    session.pool.terminate()
+    session.pool.join()
+    return Tally().outcome(session.pool.snapshot())
+
+
+def _finished(sessions: Sessions, interrupts: Interrupts, feed: Feed | None, *, drain: bool) -> list[Outcome]:
+    """Wait for all of them; progress is that of one after the other, while all go on."""
+    for session in sessions.all:
+        session.let_go()
+        if drain:
+            session.drain()
+    first, *others = sessions.all
+    return [
+        headless.watch(first, interrupts, feed=feed),
+        *(headless.watch(session, interrupts) for session in others),
+    ]

@@ -21,6 +21,10 @@ from poolmgr.model.control import Listener, PoolControl
 
 #: What an empty fleet says of itself, unless its maker knows better.
 EMPTY = "no pool is open"
+#: Characters of a pool's name: it has to fit into a header beside other things.
+LONGEST_NAME = 40
+#: Most workers that are opened without being asked twice: a slip of the finger must not bring the machine down.
+MOST_WORKERS = 1024
 
 
 @dataclass(frozen=True, slots=True)

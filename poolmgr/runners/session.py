@@ -41,7 +41,7 @@ class Session:
     def __init__(self, name: str, workers: int, start_method: str) -> None:
         self._name = name
         self._workers = workers
-        self._start_method = start_method
+        self.start_method = start_method
         self._stack = ExitStack()
         self.pool: Pool
         self.control: LocalControl
@@ -56,11 +56,11 @@ class Session:
 
     def _open(self) -> None:
         resource_tracker.ensure_running()
-        if self._start_method == "forkserver":
+        if self.start_method == "forkserver":
             preload(WORKER)
             forkserver.ensure_running()
         with ExitStack() as stack:
-            context = multiprocessing.get_context(self._start_method)
+            context = multiprocessing.get_context(self.start_method)
             self.pool = Pool(self._workers, context=context, name=self._name, capture_output=True)
             stack.callback(self._end_pool)
             self.control = stack.enter_context(Publication(self.pool)).control

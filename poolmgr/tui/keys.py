@@ -65,6 +65,7 @@ KEYS: tuple[Key, ...] = (
     _view(2, "workers", "The workers, on the whole screen with all columns"),
     _view(3, "jobs", "The jobs, on the whole screen"),
     _view(4, "stream", "The task stream: what each worker did in each slice of the last time"),
+    _view(5, "pools", "All pools side by side; acts are on the one under the cursor, Enter goes to its dashboard"),
     _view(6, "log", "The log, on the whole screen, with a search"),
     _view(7, "locks", "Locks, queues, pipes and shared values: who has each, who waits, what is in a deadlock"),
     _view(8, "functions", "The functions: how many are done, how long they take, whose time they are"),
@@ -151,6 +152,9 @@ KEYS: tuple[Key, ...] = (
         "Pool", "view", "d", foot=13),
     Key("pool.terminate", "T", "terminate", "Terminate", "End all workers now (asks for the pool's name)",
         "Pool", "view", "T", foot=17),
+    Key("pool.open", "o", "app.open_pool", "Open a pool", "Open another pool beside this one", "Pool", "app", "o"),
+    Key("pool.next", "O", "app.next_pool", "Next pool", "The same view of the next pool, where there are several",
+        "Pool", "app", "O"),
     Key("app.help", "question_mark,f1", "app.help", "Help", "The keys of the pane in focus", "App", "app", "?", foot=5),
     Key("app.alerts", "exclamation_mark", "app.alerts", "Alerts", "What the pool has warned of, newest first",
         "App", "app", "!"),
@@ -165,7 +169,8 @@ KEYS: tuple[Key, ...] = (
 STEERS = frozenset(
     key.action.partition("(")[0]
     for key in KEYS
-    if key.group in ("Job", "Worker", "Pool") and key.id not in ("job.log", "job.copy", "worker.show")
+    if key.group in ("Job", "Worker", "Pool")
+    and key.id not in ("job.log", "job.copy", "worker.show", "pool.open", "pool.next")
 )
 #: Bytes that are Tab, Enter, Backspace and Esc, and keys that browsers, screen and tmux take.
 NOT_OURS = frozenset(

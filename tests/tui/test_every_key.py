@@ -11,6 +11,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from poolmgr.model.fleet import Fleet, Opening
 from poolmgr.model.requests import (
     USUAL_PACE,
     Cancel,
@@ -45,7 +46,9 @@ from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.jobs import JobsView
 from poolmgr.tui.screens.locks import LocksView
 from poolmgr.tui.screens.log import LogScreen
+from poolmgr.tui.screens.open_pool import OpenPoolScreen
 from poolmgr.tui.screens.pick import PickScreen
+from poolmgr.tui.screens.pools import PoolsView
 from poolmgr.tui.screens.quit import QuitScreen
 from poolmgr.tui.screens.settings import SettingsScreen
 from poolmgr.tui.screens.size import SizeScreen
@@ -487,6 +490,19 @@ async def palette(cockpit: Cockpit) -> None:
     await finds_act(cockpit)
 
 
+async def next_pool(cockpit: Cockpit) -> None:
+    """O shows the same view of the next pool, and in the end that of the first again."""
+    cockpit.app.fleet.add(FakeControl(make_snapshot(name="thumbs")))
+    cockpit.app.pull()
+    await cockpit.press("2", "O")
+    await cockpit.until(lambda: "thumbs" in screen_text(cockpit.app))
+    assert isinstance(cockpit.app.screen, WorkersView)
+    await cockpit.press("O")
+    await cockpit.until(lambda: "thumbs" not in screen_text(cockpit.app))
+    await cockpit.press("5", "O")
+    await cockpit.until(lambda: ">thumbs" in screen_text(cockpit.app))
+
+
 async def submits(cockpit: Cockpit) -> None:
     """a opens the form, in the function's field."""
     await cockpit.press("a")
@@ -522,6 +538,7 @@ CASES: dict[str, Press] = {
     "view.stream": shows_view(StreamScreen, "4"),
     "view.locks": shows_view(LocksView, "7"),
     "view.functions": shows_view(FunctionsView, "8"),
+    "view.pools": shows_view(PoolsView, "5"),
     "view.log": shows_view(LogScreen, "6"),
     "job.open": opens(JobDetail, "tab", "enter"),
     "look.filter": filters,
@@ -568,6 +585,8 @@ CASES: dict[str, Press] = {
     "pool.size": opens(SizeScreen, "equals_sign"),
     "pool.drain": opens(ConfirmScreen, "d"),
     "pool.terminate": opens(TypeNameScreen, "T"),
+    "pool.open": opens(OpenPoolScreen, "o"),
+    "pool.next": next_pool,
     "app.help": opens(HelpScreen, "question_mark"),
     "app.alerts": reads_alerts,
     "app.settings": opens(SettingsScreen, "comma"),
@@ -597,7 +616,11 @@ def picture() -> FakeControl:
 async def test_every_key(key: Any) -> None:
     """Each act of the table does, when its key is pressed, what the table says."""
     control = picture()
-    app = PoolmgrApp(control)
+    fleet = Fleet(
+        opener=lambda opening: fleet.add(control), suggestion=Opening("other", 2, "fork"), start_methods=("fork",)
+    )
+    fleet.add(control)
+    app = PoolmgrApp(fleet)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.pause()
         await CASES[key.id](Cockpit(control, app, pilot))

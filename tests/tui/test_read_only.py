@@ -9,7 +9,7 @@ from poolmgr.tui.screens.job_detail import JobDetail
 from tests.helpers.fake_control import FakeControl
 
 #: Acts that ask nothing of the pool, though they belong to its groups.
-HARMLESS = {"job_log", "copy_job", "show_worker"}
+HARMLESS = {"job_log", "copy_job", "show_worker", "app.open_pool", "app.next_pool"}
 
 
 def test_every_act_on_job_or_pool_steers() -> None:

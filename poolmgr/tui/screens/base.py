@@ -24,6 +24,7 @@ from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.kill import LadderScreen, kill_question
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.undo import UNDO
+from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import plain
 
 if TYPE_CHECKING:
@@ -74,6 +75,23 @@ class JobScreen(Screen[None]):
     def cockpit(self) -> PoolmgrApp:
         """The app, by its own type."""
         return cast("PoolmgrApp", self.app)
+
+    def follow_head(self) -> None:
+        """Draw the head anew when what it says changes without a new picture."""
+        for name in ("trouble", "frozen", "place"):
+            self.watch(self.app, name, lambda: self.take_head(), init=False)
+
+    def take_head(self, *words: str) -> None:
+        """Draw the head, with the words that the operator must not forget and those of the screen's own."""
+        cockpit = self.cockpit
+        self.query_one(PoolHeader).take(
+            cockpit.snapshot,
+            hertz=cockpit.refresh_hz,
+            words=(*cockpit.words, *filter(None, words)),
+            trouble=cockpit.trouble,
+            place=cockpit.place,
+            waiting=cockpit.waiting,
+        )
 
     def pane(self) -> Widget | None:
         """The pane that has the keys."""

@@ -49,12 +49,11 @@ class JobDetail(WorkerScreen):
     def on_mount(self) -> None:
         """Follow the app's snapshots."""
         self.watch(self.app, "snapshot", self._take)
+        self.follow_head()
 
     def _take(self, snapshot: PoolSnapshot | None) -> None:
         cockpit = self.cockpit
-        self.query_one(PoolHeader).take(
-            snapshot, hertz=cockpit.refresh_hz, words=cockpit.words, trouble=cockpit.trouble
-        )
+        self.take_head()
         if snapshot is None:
             return
         job = snapshot.job(self._job_id)

@@ -25,10 +25,11 @@ from poolmgr.tui.widgets.key_bar import KeyBar
 from poolmgr.tui.widgets.list_table import Layout, ListTable
 from poolmgr.tui.widgets.locks_table import LocksTable
 from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.pools_table import PoolsTable
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
-Filtered = JobsTable | WorkersTable | FunctionsTable | LocksTable | LogView
+Filtered = JobsTable | WorkersTable | FunctionsTable | LocksTable | PoolsTable | LogView
 
 _LIST_ACTS = ("sort", "invert", "group", "columns", "follow", "mark", "mark_like", "unmark")
 
@@ -44,6 +45,8 @@ class View(PoolScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        #: The number of the pool that it shows, as the fleet counts.
+        self.pool_number = 1
         #: The list that the operator was in last: acts on a job mean that one.
         self.list: WorkersTable | JobsTable | None = None
 
@@ -73,6 +76,7 @@ class View(PoolScreen):
         self.watch(self.app, "snapshot", self.take_newest)
         self.watch(self.app, "trouble", self.take_header)
         self.watch(self.app, "frozen", self.take_header, init=False)
+        self.watch(self.app, "place", self.take_header, init=False)
 
     def on_screen_resume(self) -> None:
         """Back on the screen: show what has happened meanwhile."""
@@ -86,10 +90,16 @@ class View(PoolScreen):
         top = next((screen for screen in reversed(self.app.screen_stack) if not screen.is_modal), None)
         return top is self
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether the current pool is the one that it shows."""
+        current = self.cockpit.current
+        return current is None or current.member.number == self.pool_number
+
     def take_newest(self) -> None:
         """Show the app's picture, if this view is on the screen."""
         snapshot = self.cockpit.snapshot
-        if not self.is_seen:
+        if not self.is_seen or not self.is_mine:
             return
         self.take_header()
         if snapshot is None:
@@ -100,15 +110,10 @@ class View(PoolScreen):
 
     def take_header(self) -> None:
         """The head, with the words that the operator must not forget."""
-        if not self.is_seen:
+        if not self.is_seen or not self.is_mine:
             return
-        cockpit, filtered = self.cockpit, self.filtered()
-        words = list(cockpit.words)
-        if filtered is not None and filtered.filter_text:
-            words.append("FILTER")
-        self.query_one(PoolHeader).take(
-            cockpit.snapshot, hertz=cockpit.refresh_hz, words=tuple(words), trouble=cockpit.trouble
-        )
+        filtered = self.filtered()
+        self.take_head("FILTER" if filtered is not None and filtered.filter_text else "")
 
     def take_cursor(self) -> None:
         """The footer says what is true for the row under the cursor."""

@@ -81,6 +81,7 @@ class WorkerDetail(WorkerScreen):
         """Follow the app's snapshots, and look at the worker."""
         self._title_stack("live stack: asked for")
         self.watch(self.app, "snapshot", self._take)
+        self.follow_head()
         self.set_interval(PACE, self._look)
         if self._profile_first:
             self.action_profile_worker()
@@ -90,9 +91,7 @@ class WorkerDetail(WorkerScreen):
 
     def _take(self, snapshot: PoolSnapshot | None) -> None:
         cockpit = self.cockpit
-        self.query_one(PoolHeader).take(
-            snapshot, hertz=cockpit.refresh_hz, words=cockpit.words, trouble=cockpit.trouble
-        )
+        self.take_head()
         if snapshot is None:
             return
         mine = (worker for worker in snapshot.workers if worker.slot == self._worker.slot)

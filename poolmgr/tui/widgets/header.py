@@ -11,6 +11,8 @@ from poolmgr.tui.marks import POOL_STYLES
 
 Piece = tuple[str, str]
 
+#: What is said where there is no picture yet.
+WAITING = "waiting for the first picture of the pool"
 #: From this width on, the header also tells what only few people ask for.
 ROOMY = 120
 
@@ -28,10 +30,17 @@ class PoolHeader(Widget):
         self._snapshot: PoolSnapshot | None = None
         self._hertz = 0.0
         self._words: tuple[str, ...] = ()
-        self._trouble = ""
+        self._trouble = self._place = self._waiting = ""
 
     def take(
-        self, snapshot: PoolSnapshot | None, *, hertz: float, words: tuple[str, ...] = (), trouble: str = ""
+        self,
+        snapshot: PoolSnapshot | None,
+        *,
+        hertz: float,
+        words: tuple[str, ...] = (),
+        trouble: str = "",
+        place: str = "",
+        waiting: str = WAITING,
     ) -> None:
         """Show this picture.
 
@@ -40,8 +49,11 @@ class PoolHeader(Widget):
             hertz: How often a new one comes.
             words: What the operator must not forget, such as FILTER.
             trouble: Why there is no newer one.
+            place: Which of several pools it is; empty if there is one.
+            waiting: What is said where there is no picture yet.
         """
         self._snapshot, self._hertz, self._words, self._trouble = snapshot, hertz, words, harmless(trouble)
+        self._place, self._waiting = place, harmless(waiting)
         # One line more, once there is a verdict.
         self.set_class(snapshot is not None and snapshot.verdict is not None, "-why")
         self.refresh()
@@ -51,7 +63,7 @@ class PoolHeader(Widget):
         width = self.size.width
         snapshot = self._snapshot
         if snapshot is None:
-            text = self._trouble or "waiting for the first picture of the pool"
+            text = self._trouble or self._waiting
             return Content.assemble((" poolmgr  ", "bold"), (text, "$text-error" if self._trouble else "$text-muted"))
         lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
         if snapshot.verdict is not None:
@@ -67,17 +79,18 @@ class PoolHeader(Widget):
         if width >= 60:
             right.append((" ?help ", "$text-muted"))
         room = width - sum(len(text) for text, _ in right)
-        left = _fitting(_identity(snapshot, width), room)
+        left = _fitting(_identity(snapshot, width, self._place), room)
         fill = " " * max(0, room - sum(len(text) for text, _ in left))
         return Content.assemble(*left, fill, *right)
 
 
-def _identity(snapshot: PoolSnapshot, width: int) -> list[Piece]:
+def _identity(snapshot: PoolSnapshot, width: int, place: str) -> list[Piece]:
     there = len(snapshot.workers)
     pieces: list[Piece] = [
         (" poolmgr ", "bold $text-primary"),
         (f" {harmless(snapshot.name)} ", "bold"),
         (f"[{snapshot.state.word}]", f"bold {POOL_STYLES[snapshot.state]}"),
+        *([(f"  {place}", "$text-accent")] if place else []),
         (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
         (f"  {snapshot.start_method}", ""),
         (f"  up {clock(snapshot.uptime)}", ""),

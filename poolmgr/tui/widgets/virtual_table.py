@@ -136,6 +136,13 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._follow_row()
         self._repaint_changed()
 
+    def aim_at(self, key: Hashable) -> bool:
+        """Put the cursor on the row with this key; whether there is one."""
+        place = self._find(key, self._cursor)
+        if place is not None and place != self._cursor:
+            VirtualTable._move_to(self, place)
+        return place is not None
+
     def bind_here(self) -> None:
         """Bind the cursor to the row that it is on."""
         self._bound = self.key_at(self._cursor) if self._cursor < len(self.rows) else None

@@ -1,0 +1,126 @@
+"""Requests: how what an operator asks reaches a pool, one after the other, and how the answers are told.
+
+The app's own thread makes requests and hears the answers; delivering one may block, and has a thread for it.  A request
+goes to the pool that was the current one when it was made.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import work
+
+from poolmgr.model.control import PoolControl
+from poolmgr.model.fleet import Fleet
+from poolmgr.model.requests import Reply, Request
+from poolmgr.tui.format import harmless
+from poolmgr.tui.messages import OnReply, Replied
+from poolmgr.tui.view_stack import ViewStack
+
+NO_POOL = "there is no pool: nothing was sent"
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A request on its way."""
+
+    control: PoolControl
+    request: Request
+    on_reply: OnReply | None
+
+
+class SendingApp(ViewStack):
+    """An app that carries requests to the pools that it shows."""
+
+    def __init__(self, pools: PoolControl | Fleet, *, refresh_hz: float, attached: bool, read_only: bool) -> None:
+        """As :class:`FrameApp`."""
+        super().__init__(pools, refresh_hz=refresh_hz, attached=attached, read_only=read_only)
+        #: Requests in the order they were made; the first is on its way.  The app's thread alone touches it.
+        self._outbox: deque[_Letter] = deque()
+
+    def send(self, request: Request, on_reply: OnReply | None = None) -> None:
+        """Carry a request to the current pool, after those before it.
+
+        Args:
+            request: What is asked.
+            on_reply: Called with the answer; without it, the answer is shown.
+        """
+        refusal = self.refusal()
+        if self.current is None or refusal:
+            (on_reply or self.tell_reply)(Reply(False, refusal))
+            return
+        self._outbox.append(_Letter(self.current.member.control, request, on_reply))
+        if len(self._outbox) == 1:
+            self._deliver(self._outbox[0])
+
+    def refusal(self) -> str:
+        """Why the current pool can be asked nothing; empty if it can."""
+        if self.current is None:
+            return NO_POOL
+        return f"{harmless(self.current.name)}: the pool is over, nothing was sent" if self.current.gone else ""
+
+    @work(thread=True, group="requests")
+    def _deliver(self, letter: _Letter) -> None:
+        self.post_message(Replied(_answer(letter.control, letter.request), letter.on_reply))
+
+    def on_replied(self, message: Replied) -> None:
+        """Show the answer, send the next request, and see what it did."""
+        if message.counted:
+            self._outbox.popleft()
+            if self._outbox:
+                self._deliver(self._outbox[0])
+        (message.on_reply or self.tell_reply)(message.reply)
+        if message.counted:
+            self.pull()
+
+    def look(self, request: Request, on_reply: OnReply) -> None:
+        """Ask the current pool what changes nothing, and may take long: acts do not wait for it."""
+        if self.current is None:
+            on_reply(Reply(False, NO_POOL))
+        else:
+            self._look(_Letter(self.current.member.control, request, on_reply))
+
+    @work(thread=True, group="looks")
+    def _look(self, letter: _Letter) -> None:
+        self.post_message(Replied(_answer(letter.control, letter.request), letter.on_reply, counted=False))
+
+    def send_all(self, requests: Sequence[Request], verb: str) -> None:
+        """Carry many requests to the pool, and show one sentence in the end.
+
+        Args:
+            requests: What is asked.
+            verb: What the operator called it.
+        """
+        refused: list[str] = []
+        left = len(requests)
+
+        def answered(reply: Reply) -> None:
+            nonlocal left
+            left -= 1
+            if not reply.ok:
+                refused.append(reply.text)
+            if left == 0:
+                taken = f"{verb}: {len(requests) - len(refused)} of {len(requests)} taken"
+                self.tell(f"{taken}; {refused[0]}" if refused else taken, ok=not refused)
+
+        for request in requests:
+            self.send(request, answered)
+
+    def tell_reply(self, reply: Reply) -> None:
+        """Show an answer of the pool."""
+        self.tell(reply.text, ok=reply.ok)
+
+    def tell(self, text: str, *, ok: bool = True) -> None:
+        """Show one sentence for a moment."""
+        if text:
+            self.notify(harmless(text), severity="information" if ok else "error", markup=False)
+
+
+def _answer(control: PoolControl, request: Request) -> Reply:
+    try:
+        return control.send(request)
+    except Exception as error:
+        # A thread's top; what a control raises is no answer, but its sentence is.
+        return Reply(False, f"{type(request).__name__.lower()}: {type(error).__name__}: {error}")
