@@ -1,9 +1,10 @@
-"""``poolmgr demo NAME`` where the demo is a script: run as a program of its own, its output passed on."""
+"""``poolmgr demo NAME`` where the demo is a script: what ``poolmgr run`` does with its file, or its output alone."""
 
 from __future__ import annotations
 
 import json
 import signal
+import sys
 
 import click
 from click.core import ParameterSource
@@ -14,26 +15,50 @@ from poolmgr.errors import UsageError
 from poolmgr.runners.catalogue import Entry
 
 #: Options that a script is given as they are, if they were typed; one that it does not know it refuses itself.
-PASSED_ON = ("workers", "start_method")
+FOR_SCRIPTS = ("workers", "start_method")
+#: Options that are those of ``poolmgr run`` too, as far as that has them.
+FOR_RUN = {"name": "--name", "on_done": "--on-done", "ascii": "--ascii", "config": "--config"}
 #: Options that mean something for a load only.
-FOR_LOADS = {"seconds": "--for", "seed": "--seed", "name": "--name", "on_done": "--on-done"}
+FOR_LOADS = {"seconds": "--for", "seed": "--seed"}
 
 
 def run_script(entry: Entry, *, as_json: bool, no_screen: bool) -> int:
-    """Run a script demo without a screen, with what was typed on the command line for it.
+    """Run a script demo with what was typed on the command line for it.
 
     Returns:
         The script's exit code; 128 and the signal if a signal ended the run.
 
     Raises:
-        UsageError: An option was typed that only a load takes.
+        UsageError: An option was typed that a script, or a run of it, does not take.
     """
-    arguments = _arguments(entry)
-    # Here, so that what is wrong with the line is said without them.
+    context = click.get_current_context()
+    _refuse(FOR_LOADS, entry)
+    typed = {name: context.params[name] for name in FOR_SCRIPTS if _was_typed(name)}
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in typed.items()]
+    if context.params["quick"]:
+        arguments.append("--quick")
+    if as_json or no_screen:
+        _refuse(FOR_RUN, entry)
+        return _headless(entry, arguments, as_json=as_json)
+    return _as_run(entry, arguments)
+
+
+def _as_run(entry: Entry, arguments: list[str]) -> int:
+    from poolmgr.cli.run import run
+
+    context = click.get_current_context()
+    taken = {option.name for option in run.params}
+    _refuse({name: option for name, option in FOR_RUN.items() if name not in taken}, entry)
+    options = {name: context.params[name] for name in FOR_RUN if name in taken and _was_typed(name)}
+    tell(f"poolmgr: the demo {entry.name!r} as under 'poolmgr run': look at it with 'poolmgr top' in another terminal")
+    code: int = context.invoke(run, words=(str(entry.path), *arguments), python=sys.executable, **options)
+    return code
+
+
+def _headless(entry: Entry, arguments: list[str], *, as_json: bool) -> int:
+    # Here, so that what is wrong with the line is said without it.
     from poolmgr.runners.demo_script import ScriptRun
 
-    if not (as_json or no_screen):
-        tell(f"poolmgr: the demo {entry.name!r} runs without the screen")
     with Interrupts() as interrupts:
         run = ScriptRun(entry, arguments, tell=tell if as_json else None, ended=interrupts.notify)
         while run.running:
@@ -49,15 +74,13 @@ def run_script(entry: Entry, *, as_json: bool, no_screen: bool) -> int:
     return found.exit_code
 
 
-def _arguments(entry: Entry) -> list[str]:
-    context = click.get_current_context()
+def _refuse(options: dict[str, str], entry: Entry) -> None:
+    for name, option in options.items():
+        if _was_typed(name):
+            raise UsageError(f"the demo {entry.name!r} is a script, and takes no {option} here")
 
-    def typed(name: str) -> bool:
-        # The group's options may stand before the verb: they come as its defaults then.
-        return context.get_parameter_source(name) in (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
 
-    for name, option in FOR_LOADS.items():
-        if typed(name):
-            raise UsageError(f"the demo {entry.name!r} is a script, and takes no {option}")
-    passed = [f"--{name.replace('_', '-')}={context.params[name]}" for name in PASSED_ON if typed(name)]
-    return [*passed, *(["--quick"] if context.params["quick"] else [])]
+def _was_typed(name: str) -> bool:
+    # The group's options may stand before the verb: they come as its defaults then.
+    source = click.get_current_context().get_parameter_source(name)
+    return source in (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)

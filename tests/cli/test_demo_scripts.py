@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -44,11 +45,21 @@ def test_options_reach_the_script(tmp_path: Path) -> None:
     assert run.stderr == "queues.py: unrecognized arguments: --workers=3\n"
 
 
-def test_without_headless_it_says_so(tmp_path: Path) -> None:
-    """Without --headless a script runs without the screen all the same, and says that it does."""
-    run = poolmgr("demo", "process", "--quick", cwd=tmp_path)
-    assert run.returncode == 0
-    assert run.stderr == "poolmgr: the demo 'process' runs without the screen\n"
+def test_without_headless_it_is_a_run(tmp_path: Path) -> None:
+    """Without --headless a script runs as under poolmgr run: its pools are seen, and its code is passed on."""
+    with started("demo", "pool", "--start-method", "spawn", cwd=tmp_path) as process:
+        seen = wait_until(lambda: pools_there(tmp_path), deadline=PATIENCE, what="its pool is seen")
+        assert seen[0]["name"].startswith("pool")
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr.count("\n")) == (0, 1)
+    assert "look at it with 'poolmgr top' in another terminal" in stderr
+    assert stdout.splitlines()[-1].startswith("figures: ")
+
+
+def pools_there(folder: Path) -> list[dict[str, Any]]:
+    """The pools that are on a board now."""
+    found: list[dict[str, Any]] = json.loads(poolmgr("top", "-1", "--json", cwd=folder).stdout)["pools"]
+    return found
 
 
 @pytest.mark.parametrize(("signum", "words"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")])
