@@ -26,10 +26,13 @@ from typing import Any
 
 import poolmgr
 from poolmgr.errors import WorkerDied
+from poolmgr.model.states import WorkerState
 
 WORKERS = 3
 #: Seconds between two kills, at the most: about what a new worker needs to become useful.
 PAUSE = {"fork": 0.02, "spawn": 0.3, "forkserver": 0.1}
+#: Workers in a row that are killed before they are ready: a pool rightly gives up at 30, however busy the machine is.
+UNBORN = 5
 #: A job that is later than this hangs.
 LATE = 120.0
 
@@ -65,12 +68,18 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         """Until stopped."""
+        unborn = 0
         while not self.stop.wait(self._random.random() * self._pause):
-            pids = [worker.pid for worker in self._pool.snapshot().workers]
+            workers = self._pool.snapshot().workers
+            if unborn >= UNBORN:
+                workers = [worker for worker in workers if worker.state is not WorkerState.STARTING]
+            if not workers:
+                continue
+            worker = self._random.choice(workers)
+            unborn = unborn + 1 if worker.state is WorkerState.STARTING else 0
             try:
-                if pids:
-                    os.kill(self._random.choice(pids), signal.SIGKILL)
-                    self.kills += 1
+                os.kill(worker.pid, signal.SIGKILL)
+                self.kills += 1
             except ProcessLookupError:
                 pass  # It had gone already.
 
