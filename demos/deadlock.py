@@ -98,14 +98,14 @@ def cross(ctx: BaseContext, limit: float) -> tuple[float, str]:
             process, lock = holds.pop(sentinel)
             process.join()
             print(f"  {process.name} has ended with exit code {process.exitcode}")
-            # Anybody may release a lock of multiprocessing, which here is what is needed.
-            if process.exitcode and holds and not lock.acquire(block=False):
+            if process.exitcode and holds:
                 print("  its lock is still locked, and the other one still waits for it: releasing it")
+                # Anybody may release a lock of multiprocessing.  If somebody has done so by now, it is taken first.
+                lock.acquire(block=False)
                 lock.release()
     done = 10 * (east.exitcode == 0) - 20 * (west.exitcode == 0)
-    check(
-        "who had not died has done its transfer, whole; the other none", list(balance) == [START - done, START + done]
-    )
+    right = list(balance) == [START - done, START + done]
+    check("who was not killed has done its transfer, the other one has not", right)
     return seconds, who
 
 

@@ -50,7 +50,6 @@ def _as_run(entry: Entry, arguments: list[str]) -> int:
     taken = {option.name for option in run.params}
     _refuse({name: option for name, option in FOR_RUN.items() if name not in taken}, entry)
     options = {name: context.params[name] for name in FOR_RUN if name in taken and _was_typed(name)}
-    tell(f"poolmgr: the demo {entry.name!r} as under 'poolmgr run': look at it with 'poolmgr top' in another terminal")
     code: int = context.invoke(run, words=(str(entry.path), *arguments), python=sys.executable, **options)
     return code
 
