@@ -19,6 +19,7 @@ from poolmgr.model.requests import (
     Move,
     Pause,
     Recycle,
+    ReleaseLock,
     Request,
     Resize,
     Resume,
@@ -45,7 +46,7 @@ JOB_ACTS: dict[str, Callable[[int], Request]] = {
     "top": lambda job_id: Move(job_id, "top"),
 }
 WORKER_ACTS: dict[str, Callable[[int], Request]] = {"suspend": Suspend, "continue": Continue, "recycle": Recycle}
-ACTS = ("resize", "submit", "kill", *POOL_ACTS, *JOB_ACTS, *WORKER_ACTS)
+ACTS = ("resize", "submit", "kill", *POOL_ACTS, *JOB_ACTS, *WORKER_ACTS, "release")
 
 REFUSED = 1
 #: Most seconds that a job may be let clean up: an hour is a slip of the finger.
@@ -81,6 +82,7 @@ def ctl(pool: str, action: str, rest: tuple[str, ...], grace: float | None) -> i
     suspend W     stop worker W (such as 3, for w3) and what its jobs have started
     continue W    let it go on
     recycle W     let it leave after its job, and another take its place
+    release LOCK  release a lock whose holder is dead, by its id in top --json
     submit MODULE:FUNCTION [ARG]...
                   submit a job; its arguments are literals, as in 20 "'text'" "name=[1, 2]"
     drain         take no more jobs, finish those there are, then end
@@ -123,9 +125,12 @@ def make_request(action: str, *rest: str, grace: float | None = None) -> Request
             raise UsageError(f"{size} workers are too many: {MOST_WORKERS} is the most")
         return Resize(size)
     if action == "kill":
-        return Kill(_number(number, "kill takes the number of a job"), grace or 0.0)
+        return Kill(_number(number, "kill takes the number of a job", 0), grace or 0.0)
+    if action == "release":
+        return ReleaseLock(_number(number, "release takes the id of a lock, as top --json has it"))
     if action in JOB_ACTS:
-        return JOB_ACTS[action](_number(number, f"{action} takes the number of a job"))
+        # A program's own pool may count its jobs from 0.
+        return JOB_ACTS[action](_number(number, f"{action} takes the number of a job", 0))
     if action in WORKER_ACTS:
         # People type w3 as well as 3, and count from one.
         text = None if number is None else number.removeprefix("w")
@@ -142,9 +147,9 @@ def _submit(target: str = "", *arguments: str) -> Submit:
     return Submit(target, args, kwargs)
 
 
-def _number(text: str | None, what: str) -> int:
+def _number(text: str | None, what: str, least: int = 1) -> int:
     if text is None:
         raise UsageError(f"{what}, and none was given")
-    if not text.isdecimal() or not text.isascii() or len(text) > 18 or int(text) < 1:
-        raise UsageError(f"{what}, 1 or more, not {text!r}")
+    if not text.isdecimal() or not text.isascii() or len(text) > 18 or int(text) < least:
+        raise UsageError(f"{what}, {least} or more, not {text!r}")
     return int(text)

@@ -46,12 +46,14 @@ class ThenProgram(click.Command):
 @name_option
 @click.option("--python", metavar="PYTHON", help="The Python for a script or a module.  [default: of the active venv]")
 @click.option("--detach", is_flag=True, help="Come back at once: the program runs on, and others look at it.")
+@click.option("--no-locks", is_flag=True, help="Do not track its locks and queues: for millions of them a second.")
 @click.option("-v", "--verbose", is_flag=True, help="A line on stderr in the end.")
 def run(
     words: tuple[str, ...],
     name: str | None,
     python: str | None,
     detach: bool,
+    no_locks: bool,
     verbose: bool,
 ) -> int:
     """Run a program that exists already, unmodified, so that its process pools can be seen and steered.
@@ -62,19 +64,19 @@ def run(
     try:
         command = find_command(words, python, os.environ)
         if detach:
-            return _detach(command, name or "")
-        return _without_screen(command, name or "", verbose=verbose)
+            return _detach(command, name or "", locks=not no_locks)
+        return _without_screen(command, name or "", locks=not no_locks, verbose=verbose)
     except NotStarted as error:
         tell(f"poolmgr: {error}")
         return error.exit_code
 
 
-def _without_screen(command: Command, name: str, *, verbose: bool) -> int:
+def _without_screen(command: Command, name: str, *, locks: bool, verbose: bool) -> int:
     from poolmgr.runners.program import attend, hold_signals
     from poolmgr.runners.run import Run
 
     hold_signals()
-    with Run(command, name) as opened:
+    with Run(command, name, locks=locks) as opened:
         program = opened.start()
         opened.observe()
         code = attend(program)
@@ -84,10 +86,10 @@ def _without_screen(command: Command, name: str, *, verbose: bool) -> int:
     return code
 
 
-def _detach(command: Command, name: str) -> int:
+def _detach(command: Command, name: str, *, locks: bool) -> int:
     from poolmgr.runners.detached import detach
 
-    started, code = detach(command, name)
+    started, code = detach(command, name, locks=locks)
     if started:
         result(f"{started}\nsee it: poolmgr attach {started.split()[0]}, poolmgr top; wait for it: poolmgr wait")
     return code

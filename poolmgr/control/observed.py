@@ -31,6 +31,7 @@ from poolmgr.model.requests import (
     Pause,
     Profile,
     Recycle,
+    ReleaseLock,
     Renice,
     Reply,
     Request,
@@ -62,6 +63,7 @@ class ObservedControl:
         acts: Acts on what is in the run's folder.
         end_program: Asks the program to end, and says so in a sentence.
         hurry: Has the program looked at so many times a second, for as long as such a wish holds.
+        release: Releases a lock whose holder is gone.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class ObservedControl:
         *,
         end_program: Callable[[], str],
         hurry: Callable[[float], None],
+        release: Callable[[int], Reply],
     ) -> None:
         self._seat = seat
         self._collector = collector
         self._acts = acts
         self._end_program = end_program
         self._hurry = hurry
+        self._release = release
         self._workers = OutsideWorkers(seat)
 
     def snapshot(self) -> PoolSnapshot:
@@ -113,6 +117,8 @@ class ObservedControl:
                 return Reply(True, f"{self._collector.wish(hertz):g} pictures a second")
             case Terminate():
                 return Reply(True, self._end_program())
+            case ReleaseLock(lock_id):
+                return self._release(lock_id)
         pool = self._seat.pool
         if pool is None or pool.ended:
             what = "has no pool that poolmgr sees" if pool is None else "has ended this pool"

@@ -25,6 +25,7 @@ def lock_bound(view: View) -> Verdict | None:
     for deadlock in sync.deadlocks:
         ours = [workers[link.pid] for link in deadlock.chain if link.pid in workers]
         if ours:
+            ours.sort(key=lambda worker: worker.slot)
             return _deadlock(ours, len(deadlock.chain), [sync.find(link.lock) for link in deadlock.chain])
     if view.history.seconds < SETTLED:
         return None
@@ -67,7 +68,7 @@ def _deadlock(ours: list[WorkerSnapshot], threads: int, locks: list[SyncObject |
     of = " and ".join(lock.label for lock in locks if lock is not None)
     rest = threads - len(ours)
     text = f"deadlock: {names}" + (f" and {rest} other threads" if rest else "") + f" wait for each other's {of}"
-    victim = max(ours, key=lambda worker: worker.slot)
+    victim = ours[-1]
     return Verdict(
         Rule.LOCK_BOUND, text, "kill one of their jobs, and take locks in one order", victim.job_id, victim.slot
     )

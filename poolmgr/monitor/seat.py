@@ -12,11 +12,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from poolmgr.errors import UnknownWorker
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import PoolState, WorkerState
+from poolmgr.model.sync import SyncSnapshot
 from poolmgr.monitor.observed import ObservedPool
 from poolmgr.monitor.observed_pool import ProgramPool
 from poolmgr.monitor.observed_tape import ObservedTape
@@ -53,6 +55,8 @@ class Seat:
         self._epoch = time.time() - time.monotonic()
         #: The pool that sits here, or sat here last.  Written by the observer, read by any.
         self.pool: ProgramPool | None = None
+        #: The program's locks and the like, as they were seen last.  Written by the observer.
+        self.sync: SyncSnapshot | None = None
         #: Set once the program has ended.  Written by the observer.
         self.closed = False
         #: The processes in the last picture of the program itself.  Written by who takes pictures.
@@ -84,7 +88,8 @@ class Seat:
 
     def snapshot(self) -> PoolSnapshot:
         """The picture of the pool that sits here, or of the program."""
-        return self._bare() if self.pool is None else self.pool.snapshot(self.name)
+        snapshot = self._bare() if self.pool is None else self.pool.snapshot(self.name)
+        return snapshot if self.sync is None else replace(snapshot, sync=self.sync)
 
     def record(self) -> Spans | None:
         """What the workers do."""

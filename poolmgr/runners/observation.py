@@ -1,11 +1,13 @@
 """What is seen of a running program: its pools come and go, each in a seat with a collector, a board and a control.
 
     read      the run's folder, four times a second                                              (monitor/observed.py)
+    locks     who holds and who waits, in the pictures of all pools                             (monitor/lock_watch.py)
     seats     a pool that has lived for a moment gets one; the next pool may take it            (monitor/seat.py)
     the fleet the app shows the seats                                                            (model/fleet.py)
 
 A program that opens no pool is not shown: it runs as if poolmgr were not there.  Where the hook is not in it, it is
-shown as its processes are seen from outside, and so it is when somebody has asked for that.
+shown as its processes are seen from outside, and so it is when somebody has asked for that, or when several processes
+of it use locks or queues of its own.
 
 Thread: "poolmgr-observer", from start() to stop(), is the only one that reads the folder and changes seats.
 Never: lets an error end it; the log says what it was, once.
@@ -24,13 +26,16 @@ from poolmgr.control.stock import StockActs
 from poolmgr.model.fleet import Fleet, Member
 from poolmgr.model.requests import FASTEST_PACE, WISH
 from poolmgr.model.snapshot import NO_POOL, NOT_INSTRUMENTED
+from poolmgr.model.sync import SyncSnapshot
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
+from poolmgr.monitor.lock_watch import LockWatch
 from poolmgr.monitor.observed import Observation, ObservedPool, Reader
 from poolmgr.monitor.run_log import RunLog
 from poolmgr.monitor.seat import Seat
 from poolmgr.runners.program import Program
 from poolmgr.runtime.procfs import alive
+from poolmgr.runtime.tree import descendants
 
 #: Seconds between two looks.
 INTERVAL = 0.25
@@ -80,12 +85,15 @@ class Observed:
         self.fleet = Fleet(empty="the program has opened no pool yet")
         self._reader = Reader(folder)
         self._acts = StockActs(folder)
+        self._locks = LockWatch(folder, self._processes, log)
         self._program = program
         self._always = always
         self._found: Callable[[], None] | None = found
         self._taken: list[Taken] = []
         self._begun = time.monotonic()
         self._instrumented = False
+        #: Whether the program's processes share locks or queues of its own: then it is shown without a pool too.
+        self._uses_locks = False
         #: Looks a second that were wished for last, and until when the wish holds.
         self._wish = (1 / INTERVAL, 0.0)
         #: Hook's notes that are in the log, and pools for which there was no seat.
@@ -110,6 +118,10 @@ class Observed:
             taken.stack.close()
         self._taken.clear()
         self._reader.close()
+        self._locks.close()
+
+    def _processes(self) -> list[int]:
+        return [self._program.pid, *descendants(self._program.pid)]
 
     @property
     def children(self) -> set[int]:
@@ -162,9 +174,16 @@ class Observed:
                 record = seen.pools.get(pool.key)
                 workers = [] if record is None else seen.workers_of(record)
                 pool.take(record, workers, living)
+        self._look_at_locks()
         self._show_program()
         for pid in self._pids(seen) - living:
             self._reader.forget(pid)
+
+    def _look_at_locks(self) -> None:
+        sync = self._locks.look([taken.seat.snapshot() for taken in self._taken])
+        self._uses_locks = self._uses_locks or (sync is not None and _has_shared(sync))
+        for taken in self._taken:
+            taken.seat.sync = sync
 
     def _pids(self, seen: Observation) -> set[int]:
         return {*seen.hellos, *seen.workers, *(pool.pid for pool in seen.pools.values())}
@@ -194,7 +213,7 @@ class Observed:
     def _show_program(self) -> None:
         """Show the program itself, if nothing else is to be shown and it should be."""
         silent = not self._instrumented and time.monotonic() - self._begun > SILENT
-        if not self._taken and (self._always or silent) and not self._stop.is_set():
+        if not self._taken and (self._always or silent or self._uses_locks) and not self._stop.is_set():
             self._open_seat()
 
     def _open_seat(self) -> Taken:
@@ -206,7 +225,14 @@ class Observed:
             stack.callback(board.close)
             collector = Collector(seat, board=board)
             stack.callback(collector.stop)
-            control = ObservedControl(seat, collector, self._acts, end_program=self._end_program, hurry=self._hurry)
+            control = ObservedControl(
+                seat,
+                collector,
+                self._acts,
+                end_program=self._end_program,
+                hurry=self._hurry,
+                release=self._locks.release,
+            )
             board.take_requests(control.send)
             taken = Taken(seat, stack.pop_all(), collector, board)
         collector.start()
@@ -223,3 +249,16 @@ class Observed:
 
     def _note(self) -> str:
         return NO_POOL if self._instrumented else NOT_INSTRUMENTED
+
+
+def _has_shared(sync: SyncSnapshot) -> bool:
+    """Whether an object of the program's own is used by another process than its maker, or was waited for."""
+    return any(
+        not sync.whole(each).machinery
+        and (
+            bool(each.contended)
+            or any(waiter.pid != each.maker for waiter in each.waiters)
+            or (each.holder is not None and each.holder.pid != each.maker)
+        )
+        for each in sync.objects
+    )

@@ -31,7 +31,7 @@ WRONG = [
     (("ctl", "far", "resize", "0"), "resize takes the number of workers, 1 or more, not '0'"),
     (("ctl", "far", "resize", "-3"), "resize takes the number of workers, 1 or more, not '-3'"),
     (("ctl", "far", "resize", "5000"), "1024 is the most"),
-    (("ctl", "far", "kill", "x"), "kill takes the number of a job, 1 or more, not 'x'"),
+    (("ctl", "far", "kill", "x"), "kill takes the number of a job, 0 or more, not 'x'"),
     (("ctl", "far", "recycle", "w0"), "recycle takes the number of a worker, 1 or more, not '0'"),
     (("ctl", "far", "pause", "3"), "pause acts on the whole pool and takes no number"),
     (("ctl", "far", "pause"), "no pool 'far' of yours is running"),
