@@ -12,6 +12,7 @@ from typing import Any
 
 from poolmgr.errors import UsageError
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.states import PoolState
 from poolmgr.monitor.line import LOST
 from poolmgr.monitor.status import from_status
 from poolmgr.monitor.viewer import find, full_name, read_status
@@ -19,6 +20,8 @@ from poolmgr.runtime import folder
 
 #: Seconds that a board may take to answer.  It takes milliseconds; one that stands must not hide the others.
 PATIENCE = 2.0
+#: Seconds after which a picture is old: there is one at least once a second.
+SILENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Seen:
     #: The status dict and the picture in it; None if there was none to be had.
     status: dict[str, Any] | None
     snapshot: PoolSnapshot | None
-    #: Why there was none.
+    #: Why there was none, or only an old one.
     why: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +62,12 @@ def look_at(entry: folder.Entry) -> Seen:
     """One pool now."""
     try:
         status = read_status(entry, patience=PATIENCE)
-        return Seen(entry, status, from_status(status))
+        snapshot = from_status(status)
+        # The board of a program that is stopped goes on showing its last picture.
+        silent = time.time() - snapshot.time
+        stands = silent > SILENCE and snapshot.state is not PoolState.ENDED
+        why = f"its program has said nothing for {silent:.0f} s: it stands still" if stands else ""
+        return Seen(entry, status, snapshot, why)
     except (*LOST, UsageError) as error:
         if isinstance(error, UsageError):
             return Seen(entry, None, None, str(error))

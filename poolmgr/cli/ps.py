@@ -34,12 +34,12 @@ def ps(as_json: bool) -> int:
         return (
             name,
             str(each.entry.pid),
-            str(snapshot.state),
+            "silent" if each.why else str(snapshot.state),
             f"{len(snapshot.workers)}/{snapshot.size}",
             jobs_of(snapshot),
             f"{bad_of(snapshot):,}",
             f"{snapshot.rate:,.1f}/s",
-            eta_of(snapshot),
+            "" if each.why else eta_of(snapshot),
             each.entry.program,
         )
 

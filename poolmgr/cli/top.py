@@ -113,15 +113,16 @@ def _line(name: str, each: Seen) -> str:
     snapshot = each.snapshot
     if snapshot is None:
         return f"{shown(name)} [silent] {each.why}"
+    state = f"silent] {each.why}, last seen with" if each.why else f"{snapshot.state}]"
     pieces = [
-        f"{shown(name)} [{snapshot.state}] {len(snapshot.workers)}/{snapshot.size} workers",
+        f"{shown(name)} [{state} {len(snapshot.workers)}/{snapshot.size} workers",
         f"{jobs_of(snapshot)} jobs ended",
         f"{bad_of(snapshot):,} badly",
         f"{snapshot.counts.running:,} running",
         f"{snapshot.counts.queued:,} waiting",
         f"{snapshot.rate:,.1f} tasks/s",
     ]
-    if snapshot.eta is not None:
+    if snapshot.eta is not None and not each.why:
         pieces.append(f"ETA {eta_of(snapshot)}")
     return ", ".join(pieces)
 

@@ -39,6 +39,9 @@ WANTED = 5.0
 #: Seconds until the first picture must be there.
 FIRST = 10.0
 
+#: Seconds that closing waits for the viewer's thread, which ends at once unless it waits for a handshake.
+LEAVE = 1.0
+
 READ_ONLY = "attached read-only: nothing was sent; attach without --read-only to act"
 
 
@@ -150,14 +153,17 @@ class RemoteControl:
         return ask(self.entry, request)
 
     def close(self) -> None:
-        """Follow no more. The pool goes on."""
+        """Follow no more. The pool goes on.
+
+        A connection that is just being made to a board that stands is not waited for.
+        """
         self._closing.set()
         with self._lock:
             line = self._line
             if line is not None:
                 line.hang_up()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(LEAVE)
 
     def _run(self) -> None:
         try:

@@ -18,7 +18,7 @@ from poolmgr.errors import UsageError
 from poolmgr.model.buckets import FINE, KEPT, WIDTHS, Bucket, History, Track
 
 #: How many slices of 0.25 s a bucket of each ring is long.
-_LENGTHS = tuple(width // WIDTHS[FINE] for width in WIDTHS)
+LENGTHS = tuple(width // WIDTHS[FINE] for width in WIDTHS)
 
 
 def pack(history: History, since: int = 0) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def unpack(packed: Mapping[str, Any], before: History | None = None) -> History:
 def _pack_track(track: Track, since: int) -> list[list[list[int]]]:
     rings = [
         [bucket.plain() for bucket in _since(ring, since, length)]
-        for ring, length in zip(track.rings, _LENGTHS, strict=True)
+        for ring, length in zip(track.rings, LENGTHS, strict=True)
     ]
     return [*rings, [bucket.plain() for bucket in track.open]]
 
@@ -82,7 +82,7 @@ def _since(ring: tuple[Bucket, ...], since: int, length: int) -> Iterable[Bucket
 
 def _unpack_track(packed: list[list[list[int]]], before: Track, since: int) -> Track:
     rings = []
-    for old, new, length, kept in zip(before.rings, packed, _LENGTHS, KEPT, strict=False):
+    for old, new, length, kept in zip(before.rings, packed, LENGTHS, KEPT, strict=False):
         known = len(old)
         while known and (old[known - 1].number + 1) * length > since:
             known -= 1

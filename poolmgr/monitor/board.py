@@ -272,10 +272,15 @@ class Board:
             self._process = process
             if self._closing:
                 process.kill()
-        assert process.stdin is not None
-        with process.stdin as stdin:
-            pickle.dump([os.path.abspath(path) for path in sys.path], stdin)
-            pickle.dump(Opening(address, self._key, lifeline.reader, os.getpid(), status), stdin)
+        # A process that stands before it has read all this keeps the pipe full: publish() kills it, as it does later.
+        self._sending = time.monotonic()
+        try:
+            assert process.stdin is not None
+            with process.stdin as stdin:
+                pickle.dump([os.path.abspath(path) for path in sys.path], stdin)
+                pickle.dump(Opening(address, self._key, lifeline.reader, os.getpid(), status), stdin)
+        finally:
+            self._sending = None
         self._await_ready(process)
         return address
 
@@ -326,6 +331,8 @@ class Board:
         with self._changed:
             self._process = None
             self._served = ""
+            if self._clerk is not None:
+                self._clerk.follow("")
             self.viewers = self._until = 0
             self._past_sent = 0.0
         return code

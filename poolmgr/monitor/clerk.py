@@ -19,7 +19,7 @@ from typing import Any
 
 from poolmgr.errors import UsageError
 from poolmgr.model.plain import from_plain, reply_to_plain
-from poolmgr.model.requests import CheckCall, Complete, Pace, Reply, Request
+from poolmgr.model.requests import CheckCall, Complete, Pace, Reply, Request, WorkerLook
 from poolmgr.monitor.line import LOST, Line
 from poolmgr.monitor.ports import LogTo
 
@@ -29,6 +29,10 @@ WAIT = 5.0
 REMEMBERED = 1000
 #: Seconds that close() waits for a request that is being carried out, such as the import of a module that hangs.
 PATIENCE = 2.0
+#: Seconds until a board is tried again that did not answer, and is not gone as far as is known.
+AGAIN = 0.5
+#: Most characters of a request in the log.
+LONGEST_LINE = 300
 
 CarryOut = Callable[[Request], Reply]
 
@@ -55,7 +59,7 @@ class Clerk:
         self._thread.start()
 
     def follow(self, address: str) -> None:
-        """A board stands at this address."""
+        """A board stands at this address; none does if it is empty."""
         with self._changed:
             self._address = address
             self._changed.notify()
@@ -72,15 +76,23 @@ class Clerk:
             try:
                 self._serve(address)
             except LOST:
-                # The board is gone; the thread that keeps it says so, and where the next one is.
+                # Mostly the board is gone: the thread that keeps it says so, and where the next one is.  A machine that
+                # swaps may have cut a handshake short: then it is the same one.
                 pass
+            except Exception as error:  # the thread's top: nobody else would take a request
+                self._log(f"requests from elsewhere: {type(error).__name__}: {error}; going on", level="error")
+            self._rest(address)
+
+    def _rest(self, address: str) -> None:
+        """Wait for another board than this one, but not for long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._address != address, AGAIN)
 
     def _next_address(self) -> str:
-        """Where the next board stands; empty when the clerk is being closed."""
+        """Where the board stands, once there is one; empty when the clerk is being closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._address)
-            address, self._address = self._address, ""
-            return "" if self._closing else address
+            return "" if self._closing else self._address
 
     def _serve(self, address: str) -> None:
         line = Line(address, self._key, "owners_desk")
@@ -94,17 +106,22 @@ class Clerk:
 
     def _answer(self, envelope: dict[str, Any]) -> dict[str, Any]:
         name = envelope["id"]
-        if name not in self._replies:
-            self._replies[name] = reply_to_plain(self._carry_out_guarded(envelope))
+        if name in self._replies:
+            return self._replies[name]
+        request, reply = self._carry_out_guarded(envelope)
+        plain = reply_to_plain(reply)
+        # What changes nothing may be done twice, and its answers are long: stacks, and names while somebody types.
+        if not isinstance(request, CheckCall | Complete | Pace | WorkerLook):
+            self._replies[name] = plain
             if len(self._replies) > REMEMBERED:
                 del self._replies[next(iter(self._replies))]
-        return self._replies[name]
+        return plain
 
-    def _carry_out_guarded(self, envelope: dict[str, Any]) -> Reply:
-        asked = "request"
+    def _carry_out_guarded(self, envelope: dict[str, Any]) -> tuple[Request | None, Reply]:
+        request, asked = None, "request"
         try:
             request = from_plain(envelope.get("request"))
-            asked = "" if isinstance(request, CheckCall | Complete | Pace) else repr(request)
+            asked = "" if isinstance(request, CheckCall | Complete | Pace) else _shown(request)
             reply = self._carry_out(request)
         except UsageError as error:
             reply = Reply(False, str(error))
@@ -117,4 +134,10 @@ class Clerk:
                 f"asked by process {by if type(by) is int else 'unknown'}: {asked}: {reply.text}",
                 level="info" if reply.ok else "warning",
             )
-        return reply
+        return request, reply
+
+
+def _shown(request: Request) -> str:
+    """The request as a line of the log: every viewer gets that, and arguments may be as long as a file."""
+    text = repr(request)
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}..."

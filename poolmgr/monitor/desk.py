@@ -14,6 +14,7 @@ Thread: the Manager's, one for each connection; a condition guards all.
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from poolmgr.errors import UsageError
@@ -25,6 +26,8 @@ MOST_WAITING = 100
 MOST_REPLIES = 100
 #: Most seconds that anybody may wait here: a thread whose caller died must end some time.
 LONGEST = 10.0
+#: Seconds for which a reply is taken to be waited for.  Who asked waits here, and fetches it at once unless it died.
+LEASE = 3.0
 
 
 class Desk:
@@ -34,7 +37,8 @@ class Desk:
         self._changed = threading.Condition()
         self._waiting: dict[str, dict[str, Any]] = {}
         self._taken: set[str] = set()
-        self._replies: dict[str, dict[str, Any]] = {}
+        #: With the moment at which each was given.
+        self._replies: dict[str, tuple[float, dict[str, Any]]] = {}
 
     def post(self, envelope: dict[str, Any]) -> None:
         """Put a request down for the owner; nothing happens if it lies here already.
@@ -60,7 +64,8 @@ class Desk:
         """The reply to a request; None if there is none within ``seconds``. It lies here until it is fetched()."""
         with self._changed:
             self._changed.wait_for(lambda: name in self._replies, min(seconds, LONGEST))
-            return self._replies.get(name)
+            _, reply = self._replies.get(name, (0.0, None))
+            return reply
 
     def fetched(self, name: str) -> None:
         """Who asked has the reply."""
@@ -87,15 +92,18 @@ class Desk:
         """The owner's reply."""
         with self._changed:
             self._taken.discard(name)
-            self._replies[name] = reply
+            self._replies[name] = time.monotonic(), reply
             while len(self._replies) > MOST_REPLIES:
                 del self._replies[next(iter(self._replies))]
             self._changed.notify_all()
 
     def await_fetched(self, seconds: float) -> None:
-        """Wait until all replies were fetched, but no longer than ``seconds``."""
+        """Wait until all replies were fetched for which somebody may still come, but no longer than ``seconds``."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._replies, min(seconds, LONGEST))
+            since = time.monotonic() - LEASE
+            self._changed.wait_for(
+                lambda: all(given < since for given, _ in self._replies.values()), min(seconds, LONGEST)
+            )
 
 
 class OwnersDesk:

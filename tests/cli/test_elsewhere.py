@@ -109,6 +109,19 @@ def test_killed_owner_is_listed_no_more(tmp_path: Path, runtime_folder: Path) ->
         assert list(runtime_folder.iterdir()) == []
 
 
+def test_stopped_owner_is_called_silent(tmp_path: Path) -> None:
+    """A program that is stopped (Ctrl-Z) is listed with what was seen last, and called silent until it goes on."""
+    with owner() as program:
+        program.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: _facts(tmp_path, 0)["why"], PATIENCE)
+        run = poolmgr("ps", cwd=tmp_path)
+        assert run.stdout.splitlines()[1].split()[:4] == ["far", str(program.pid), "silent", "2/2"]
+        assert "its program has said nothing for" in run.stderr
+        assert poolmgr("top", "-1", cwd=tmp_path).stdout.startswith("far [silent] its program has said nothing for")
+        program.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: not _facts(tmp_path, 0)["why"], PATIENCE)
+
+
 def test_top_looks_once(tmp_path: Path) -> None:
     """top -1 shows each pool with its workers; with --json one object with the pool, its workers and its jobs."""
     with owner() as program:

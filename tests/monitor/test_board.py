@@ -165,6 +165,21 @@ def test_board_that_cannot_start_is_reported(log: Log, monkeypatch: pytest.Monke
     assert "status board cannot start: no luck today" in log.lines[0]
 
 
+def test_board_that_stands_at_its_start_is_killed(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not read what it is told first, which is more than a pipe holds, is given up."""
+    monkeypatch.setattr(board_module, "STALL", 0.3)
+    monkeypatch.setattr(board_module, "_BOOT", "import time; time.sleep(600)")
+    board = Board("train", log)
+
+    def given_up() -> bool:
+        board.publish(full_snapshot(name="n" * 1_000_000))
+        return bool(log.lines)
+
+    wait_until(given_up)
+    board.close()
+    assert "status board cannot start: " in log.lines[0]
+
+
 def test_ends_with_a_killed_owner(runtime_folder: Path) -> None:
     """SIGKILL to the owner: 2 s later there is no board, and the next reader clears the folder."""
     with program(OWNER) as owner:

@@ -20,7 +20,7 @@ from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import Cancel, Kill, Pause, Resize, Resume, Retry, Submit
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
-from poolmgr.monitor import status
+from poolmgr.monitor import status, viewer
 from poolmgr.monitor.viewer import find
 from poolmgr.runtime import folder
 from tests.helpers.owners import owner
@@ -238,6 +238,27 @@ def test_stopped_owner_is_called_old(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "has said nothing for" in wait_until(refused)
         os.kill(program_.pid, signal.SIGCONT)
         wait_until(lambda: not refused())
+
+
+def test_viewer_of_a_board_that_stands_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A viewer that is just finding a board that does not answer is not kept from leaving."""
+    monkeypatch.setattr(remote, "LEAVE", 0.1)
+    with owner() as program_, RemoteControl(find("far")) as control:
+        board_of(program_.pid).suspend()
+        asking = threading.Event()
+
+        def line_to(*args: Any, **options: Any) -> Any:
+            asking.set()
+            return viewer.line_to(*args, **options)
+
+        monkeypatch.setattr(remote, "line_to", line_to)
+        assert control._line is not None
+        control._line.hang_up()
+        assert asking.wait(10)
+        control.close()
+        assert control._thread.is_alive()
+        board_of(program_.pid).kill()
+        control._thread.join()
 
 
 def test_pool_that_never_shows_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ import poolmgr
 from poolmgr.control import asking
 from poolmgr.control.asking import ask
 from poolmgr.errors import UsageError
-from poolmgr.model.requests import Pause, Reply, Request, Resize
+from poolmgr.model.requests import Pause, Reply, Request, Resize, Stack, Submit
+from poolmgr.monitor import clerk
 from poolmgr.monitor import desk as desk_module
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.desk import Desk
@@ -156,6 +157,36 @@ def test_owner_that_does_not_answer_is_reported(owner: Owner, monkeypatch: pytes
     assert "has taken the request, and has not answered" in reply.text
 
 
+def test_board_that_was_late_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake that was cut short, as on a machine that swaps, does not end the taking of requests."""
+    tried: list[str] = []
+
+    def late_once(*args: Any, **options: Any) -> Line:
+        tried.append(args[2])
+        if len(tried) == 1:
+            raise BlockingIOError("not in time")
+        if len(tried) == 2:
+            raise ValueError("nobody foresaw this")
+        return Line(*args, **options)
+
+    monkeypatch.setattr(clerk, "Line", late_once)
+    owner = Owner()
+    owner.board.take_requests(owner.carry_out)
+    reply = ask(owner.board.entry, Pause())
+    owner.board.close()
+    assert reply == Reply(True, "done 1")
+    assert "requests from elsewhere: ValueError: nobody foresaw this; going on" in owner.lines
+
+
+def test_only_acts_are_remembered(owner: Owner) -> None:
+    """Answers to who only looks are long, and are not kept; a line of the log is short whatever was asked."""
+    assert ask(owner.board.entry, Stack(0)).ok
+    assert ask(owner.board.entry, Submit("module:function", ("x" * 10_000,))).ok
+    assert owner.board._clerk is not None
+    assert len(owner.board._clerk._replies) == 1
+    assert max(map(len, owner.lines)) < 500
+
+
 def test_request_to_a_closed_pool() -> None:
     """An entry that is not there any more: nothing was sent."""
     owner = Owner()
@@ -176,6 +207,16 @@ def test_desk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         desk.answer(name, {})
     assert [desk.wait(name, 0.0) for name in "abc"] == [None, {}, {}]
+
+
+def test_end_does_not_wait_for_who_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that lies there since long ago, since its viewer was killed, keeps no owner from ending."""
+    monkeypatch.setattr(desk_module, "LONGEST", 1e6)
+    monkeypatch.setattr(desk_module, "LEASE", -1.0)
+    desk = Desk()
+    desk.answer("old", {})
+    desk.await_fetched(1e6)
+    assert desk.wait("old", 0.0) == {}
 
 
 def test_viewer_cannot_write_the_status(owner: Owner) -> None:
