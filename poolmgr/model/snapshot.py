@@ -77,7 +77,11 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
-    """One worker process. A slot keeps its number when its process is replaced."""
+    """One worker process. A slot keeps its number when its process is replaced.
+
+    In a picture of the past, what nobody keeps is 0 (``pid``, ``started``, ``generation``) or -1 (``elapsed``,
+    ``done``, ``failed``).
+    """
 
     slot: int
     pid: int

@@ -10,11 +10,13 @@ Everything here runs in the app's own thread.  The app never sees a pool, only a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from textual import work
+from textual.actions import ActionParseResult
 from textual.app import App
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.reactive import var
 
@@ -25,18 +27,19 @@ from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
 from poolmgr.tui.draft import Draft
-from poolmgr.tui.format import harmless
+from poolmgr.tui.format import harmless, short_clock
 from poolmgr.tui.keys import STEERS, bindings
 from poolmgr.tui.messages import Replied
 from poolmgr.tui.news import headline, notification
 from poolmgr.tui.pace import Wishes
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.alerts import AlertsScreen
+from poolmgr.tui.screens.base import JobScreen
 from poolmgr.tui.screens.export import open_export
 from poolmgr.tui.screens.help import HelpScreen
 from poolmgr.tui.screens.quit import QuitScreen, idle
 from poolmgr.tui.screens.settings import SettingsScreen
-from poolmgr.tui.sending import SendingApp
+from poolmgr.tui.sending import PAST, SendingApp
 from poolmgr.tui.settings import PACES, Settings, Value
 from poolmgr.tui.watched import Watched
 
@@ -149,11 +152,12 @@ class PoolmgrApp(SendingApp):
         """What the operator must not forget, on whatever screen."""
         words = ("READ-ONLY",) if self._is_read_only else ()
         words = (*words, "FROZEN") if self.frozen else words
+        words = (*words, f"-{short_clock(self.ago)}") if self.moment is not None else words
         return (*words, f"!{self.alerts.unread}") if self.alerts.unread else words
 
     def forbids(self, action: str) -> bool:
-        """Whether an act would change a pool that may only be looked at."""
-        return self._is_read_only and action in STEERS
+        """Whether an act would change what may only be looked at: another's pool, or the past."""
+        return (self._is_read_only or self.moment is not None) and action in STEERS
 
     @property
     def _is_read_only(self) -> bool:
@@ -163,9 +167,33 @@ class PoolmgrApp(SendingApp):
         """Grey what cannot be done now."""
         if action == "open_pool":
             return self.fleet.opener is not None or None
+        if action == "live":
+            return self.moment is not None or None
         if action == "next_pool":
             return len(self.watched) > 1 or None
         return super().check_action(action, parameters)
+
+    def action_travel(self, steps: int) -> None:
+        """Show a moment of the past, so many slices later or earlier."""
+        if steps > 0 and self.moment is None:
+            self.tell("this is the present: [ goes back in time")
+        elif not self.travel(steps):
+            kept = self.moment is not None
+            self.tell("this is the earliest moment that is kept" if kept else "nothing is kept of the past")
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key says; in the past, what would change the pool is refused with a sentence."""
+        name = action.partition("(")[0] if isinstance(action, str) else action[1]
+        # A field's own act may have the same name, as submit has.
+        if self.moment is not None and name in STEERS and isinstance(default_namespace, JobScreen):
+            self.tell(PAST, ok=False)
+            return False
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_pace(self, step: int) -> None:
         """More pictures a second, or fewer."""

@@ -101,6 +101,11 @@ def _choice(*words: str) -> Callable[[str], object]:
     return read
 
 
+def _known(number: float) -> float | None:
+    """None for what a picture of the past does not know."""
+    return None if number < 0 else number
+
+
 def _number(slot: int | None) -> int | None:
     return None if slot is None else slot + 1
 
@@ -186,11 +191,11 @@ WORKERS: Language[WorkerSnapshot, Moment] = Language(
         "w": Field(lambda worker, _: _number(worker.slot), read_worker),
         "pid": Field(lambda worker, _: worker.pid, read_number, ordered=True),
         "job": Field(lambda worker, _: worker.job_id, read_number, ordered=True),
-        "elapsed": Field(lambda worker, _: worker.elapsed, read_duration, ordered=True, exact=False),
+        "elapsed": Field(lambda worker, _: _known(worker.elapsed), read_duration, ordered=True, exact=False),
         "cpu": Field(lambda worker, _: worker.cpu_percent, read_number, ordered=True, exact=False),
         "rss": Field(lambda worker, _: worker.rss, read_size, ordered=True, exact=False),
-        "done": Field(lambda worker, _: worker.done, read_number, ordered=True),
-        "fail": Field(lambda worker, _: worker.failed, read_number, ordered=True),
+        "done": Field(lambda worker, _: _known(worker.done), read_number, ordered=True),
+        "fail": Field(lambda worker, _: _known(worker.failed), read_number, ordered=True),
     },
     lambda worker: f"{worker.name} {worker.pid} {worker.state} {worker.function} {worker.job_id or ''}",
 )

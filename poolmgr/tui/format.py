@@ -98,8 +98,8 @@ def _scaled(number: float, units: Sequence[tuple[str, float]]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration in at most six cells: ``0.08s``, ``41.0s``, ``3m12s``, ``1h02m``, ``2d03h``."""
-    if seconds is None:
+    """A duration in at most six cells: ``0.08s``, ``41.0s``, ``3m12s``, ``1h02m``, ``2d03h``; none for None or -1."""
+    if seconds is None or seconds < 0:
         return ""
     if seconds < 9.995:
         return f"{max(seconds, 0.0):.2f}s"
@@ -131,6 +131,12 @@ def clock(seconds: float) -> str:
     days, rest = divmod(round(seconds), 86_400)
     text = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
     return f"{days}d {text}" if days else text
+
+
+def short_clock(seconds: float) -> str:
+    """``00:42``, ``1:02:41``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def time_of_day(moment: float) -> str:

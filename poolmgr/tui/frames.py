@@ -18,6 +18,7 @@ from textual.timer import Timer
 from poolmgr.model.buckets import History
 from poolmgr.model.control import PoolControl
 from poolmgr.model.fleet import Fleet
+from poolmgr.model.rewind import rewound, stepped
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.tui.alerts import Alerts
 from poolmgr.tui.messages import News
@@ -40,6 +41,10 @@ class FrameApp(App[QuitChoice]):
     trouble: var[str] = var("")
     #: Whether the screen stands still while the pools go on.
     frozen: var[bool] = var(False)
+    #: The moment of the past that the screens show, CLOCK_MONOTONIC in ns; None while they show the present.
+    moment: var[int | None] = var(None)
+    #: Whole seconds from that moment to the newest picture.
+    ago: var[int] = var(0)
     #: ``2 of 3 pools``; empty where there is one.
     place: var[str] = var("")
     #: Pulls so far: changes when any pool has another picture.
@@ -47,6 +52,8 @@ class FrameApp(App[QuitChoice]):
 
     #: What each worker did, as it is in the picture that is shown; None before the first.
     history: History | None = None
+    #: The same, of the past what came after the moment too.
+    whole_history: History | None = None
 
     def __init__(self, pools: PoolControl | Fleet, *, refresh_hz: float, attached: bool, read_only: bool) -> None:
         """Follow ``pools``; a single control is a fleet of one, and the last two arguments are said of that one."""
@@ -66,6 +73,8 @@ class FrameApp(App[QuitChoice]):
         #: True from the first news until the pull that answers it.  Set by any thread, cleared by the app's.
         self._news_due = False
         self._pulled = 0.0
+        #: Pictures of a moment, and which moment that is, by the pools' numbers.
+        self._rewound: dict[int, tuple[PoolSnapshot, int]] = {}
         self._ticker: Timer | None = None
 
     def start_pulling(self) -> None:
@@ -146,6 +155,9 @@ class FrameApp(App[QuitChoice]):
     def choose(self, watched: Watched) -> None:
         """Make it the current pool; what is on the screen is up to the caller."""
         before, self.current = self.current, watched
+        if watched.shown_history is None and not watched.gone:
+            watched.pull(history=True)
+            watched.shown_history = watched.newest_history
         self.fleet.current = watched.member
         if before is not None and before.gone and before is not watched:
             self._forget(before.member.number)
@@ -176,7 +188,7 @@ class FrameApp(App[QuitChoice]):
     def show_current(self) -> None:
         """Give the screens the current pool's picture: the newest, or the one at which they stand still."""
         for watched in self.watched.values():
-            if not self.frozen or watched.shown is None:
+            if not self.is_held or watched.shown is None:
                 watched.show()
         current = self.current
         if current is None:
@@ -185,8 +197,55 @@ class FrameApp(App[QuitChoice]):
         place = numbers.index(current.member.number) + 1
         self.place = f"{place} of {len(numbers)} pools" if len(numbers) > 1 else ""
         self.trouble = current.trouble
-        self.history = current.shown_history
-        self.snapshot = current.shown
+        self.whole_history = self.history = current.shown_history
+        picture = self._picture_of(current)
+        if self.moment is not None and picture is not None and self.history is not None:
+            self.history = self.history.at(picture.time)
+        now = current.newest
+        if self.moment is not None and picture is not None and now is not None:
+            self.ago = max(0, int(now.time - picture.time))
+        self.snapshot = picture
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the pictures that travel and freeze start from stand still."""
+        return self.frozen or self.moment is not None
+
+    def _picture_of(self, watched: Watched) -> PoolSnapshot | None:
+        """What the screens show of a pool: the picture at which they stand, or what is kept of the moment."""
+        snapshot, history = watched.shown, watched.shown_history
+        if self.moment is None or snapshot is None:
+            return snapshot
+        if history is None or history.now == 0:
+            return None
+        if self._rewound.get(watched.member.number, (None, 0))[1:] != (self.moment,):
+            self._rewound[watched.member.number] = (rewound(snapshot, history, self.moment), self.moment)
+        return self._rewound[watched.member.number][0]
+
+    def pictures(self) -> list[tuple[Watched, PoolSnapshot | None]]:
+        """All pools as the screens show them."""
+        return [(watched, self._picture_of(watched)) for watched in self.watched.values()]
+
+    def travel(self, steps: int) -> bool:
+        """Show the moment so many slices later, or earlier; whether there is another one."""
+        if self.moment is None:
+            # All pools are of the same moment, so of each the history is needed now.
+            for watched in self.watched.values():
+                if not self.frozen and not watched.gone:
+                    watched.pull(history=True)
+                    watched.show()
+            self._rewound.clear()
+        whole = None if self.current is None else self.current.shown_history
+        if whole is None or whole.now == 0:
+            return False
+        before, self.moment = self.moment, stepped(whole, self.moment, steps)
+        self.show_current()
+        return self.moment != before
+
+    def action_live(self) -> None:
+        """Back to the present."""
+        self.moment = None
+        self.show_current()
 
     def action_freeze(self) -> None:
         """Freeze the screen, or show what has happened meanwhile."""

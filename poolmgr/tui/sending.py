@@ -20,6 +20,7 @@ from poolmgr.tui.messages import OnReply, Replied
 from poolmgr.tui.view_stack import ViewStack
 
 NO_POOL = "there is no pool: nothing was sent"
+PAST = "the screen shows the past, where nothing can be changed: . goes back to the present"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class SendingApp(ViewStack):
         """Why the current pool can be asked nothing; empty if it can."""
         if self.current is None:
             return NO_POOL
+        if self.moment is not None:
+            return PAST
         return f"{harmless(self.current.name)}: the pool is over, nothing was sent" if self.current.gone else ""
 
     @work(thread=True, group="requests")

@@ -60,6 +60,7 @@ from poolmgr.tui.screens.workers import WorkersView
 from poolmgr.tui.undo import UNDO
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
+from tests.helpers.busy_pool import busy_history
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_log, make_snapshot
 from tests.helpers.locked import locked
 from tests.helpers.pilot import screen_text, until
@@ -490,6 +491,22 @@ async def palette(cockpit: Cockpit) -> None:
     await finds_act(cockpit)
 
 
+def travels(*keys_slices: Any) -> Press:
+    """Keys show the moment so many slices of 0.25 s away from the present."""
+
+    async def press(cockpit: Cockpit) -> None:
+        cockpit.control.past = busy_history()
+        cockpit.app.pull()
+        for key, slices in zip(keys_slices[::2], keys_slices[1::2], strict=True):
+            await cockpit.press(key)
+            snapshot = cockpit.app.snapshot
+            assert snapshot is not None
+            assert snapshot.time == NOW + slices / 4
+            assert ("[PAST]" in screen_text(cockpit.app)) == (slices < 0)
+
+    return press
+
+
 async def next_pool(cockpit: Cockpit) -> None:
     """O shows the same view of the next pool, and in the end that of the first again."""
     cockpit.app.fleet.add(FakeControl(make_snapshot(name="thumbs")))
@@ -551,6 +568,11 @@ CASES: dict[str, Press] = {
     "look.maximise": maximises,
     "look.export": opens(ExportScreen, "w"),
     "look.freeze": freezes,
+    "look.back": travels("left_square_bracket", -1),
+    "look.forward": travels("left_curly_bracket", -10, "right_square_bracket", -9),
+    "look.far_back": travels("left_curly_bracket", -10),
+    "look.far_forward": travels("left_curly_bracket", -10, "left_curly_bracket", -20, "right_curly_bracket", -10),
+    "look.live": travels("left_square_bracket", -1, "full_stop", 0),
     "look.slower": paces("less_than_sign", 2, 1, 0.5, 0.5),
     "look.faster": paces("greater_than_sign", 5, 10, 10),
     "log.follow": follows_log,

@@ -78,7 +78,7 @@ class JobScreen(Screen[None]):
 
     def follow_head(self) -> None:
         """Draw the head anew when what it says changes without a new picture."""
-        for name in ("trouble", "frozen", "place"):
+        for name in ("trouble", "frozen", "place", "moment", "ago"):
             self.watch(self.app, name, lambda: self.take_head(), init=False)
 
     def take_head(self, *words: str) -> None:
@@ -91,6 +91,7 @@ class JobScreen(Screen[None]):
             trouble=cockpit.trouble,
             place=cockpit.place,
             waiting=cockpit.waiting,
+            past=cockpit.moment is not None,
         )
 
     def pane(self) -> Widget | None:

@@ -18,7 +18,6 @@ from poolmgr.tui.widgets.job_text import JobText, describe
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.stream import StreamView
-from poolmgr.tui.widgets.stream_source import stream_picture
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
 
@@ -47,9 +46,7 @@ class Dashboard(View):
     def take(self, snapshot: PoolSnapshot) -> None:
         """Show a picture."""
         self.query_one(WorkersTable).take(snapshot)
-        stream, history = self.query_one(StreamView), self.cockpit.history
-        if history is not None and stream.display:
-            stream.take(stream_picture(history, snapshot.workers, stream.columns))
+        self.take_stream(self.query_one(StreamView), snapshot)
         self.query_one(JobsTable).take(snapshot)
         self.query_one(LogView).take(snapshot.log)
         self.query_one(Chart).take("Throughput, tasks/s, 2 min", snapshot.history.throughput)

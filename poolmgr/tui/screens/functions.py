@@ -22,6 +22,9 @@ from poolmgr.tui.widgets.functions_table import FunctionsTable
 from poolmgr.tui.widgets.histogram import HistogramView, by_function
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 
+#: Columns of which the past keeps nothing.
+NOT_OF_THE_PAST = frozenset(("progress", "done", "total", "fail", "p50", "p95", "p99", "max", "tasks/s", "bytes"))
+
 
 class FunctionsView(View):
     """One table, and the durations below it. Enter shows the jobs of a function."""
@@ -40,7 +43,9 @@ class FunctionsView(View):
 
     def take(self, snapshot: PoolSnapshot) -> None:
         """Show a picture."""
-        self.query_one(FunctionsTable).take(snapshot)
+        table = self.query_one(FunctionsTable)
+        table.leave_out(NOT_OF_THE_PAST if self.cockpit.moment is not None else frozenset())
+        table.take(snapshot)
         self.query_one(TimeBar).take(snapshot.times)
         history = self.cockpit.history
         functions = by_function(snapshot.functions, () if history is None else history.names)

@@ -58,11 +58,12 @@ class JobDetail(WorkerScreen):
             return
         job = snapshot.job(self._job_id)
         forgotten = job is None
-        self._job = job if job is not None else self._job
+        self._job = job if job is not None or cockpit.moment is not None else self._job
         title = f"Job {self._job_id}{', no longer among the jobs shown' if forgotten else ''}  (Esc)"
         retitle(self.query_one("#job", VerticalScroll), Content(title))
         if self._job is None:
-            text = Content(f"The pool does not list job {self._job_id}.")
+            when = "is not known to have been there then" if cockpit.moment is not None else "is not listed by the pool"
+            text = Content(f"Job {self._job_id} {when}.")
         else:
             self._look_up(self._job)
             text = describe(self._job, snapshot, cockpit.history, self._sources)

@@ -20,6 +20,9 @@ from poolmgr.tui.widgets.filter_line import FilterLine
 from poolmgr.tui.widgets.pools_table import PoolRow, PoolsTable
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 
+#: Columns of which the past keeps nothing.
+NOT_OF_THE_PAST = frozenset(("state", "wait", "done", "fail", "ETA", "why"))
+
 
 class PoolsView(View):
     """One table. Enter goes to the pool's dashboard."""
@@ -61,11 +64,15 @@ class PoolsView(View):
             return
         self.take_header()
         rows = [
-            PoolRow(number, watched.name, watched.shown, watched.trouble, watched.gone, watched.member.attached)
-            for number, watched in self.cockpit.watched.items()
+            PoolRow(
+                watched.member.number, watched.name, picture, watched.trouble, watched.gone, watched.member.attached
+            )
+            for watched, picture in self.cockpit.pictures()
         ]
         with self.app.batch_update():
-            self.query_one(PoolsTable).take(rows)
+            table = self.query_one(PoolsTable)
+            table.leave_out(NOT_OF_THE_PAST if self.cockpit.moment is not None else frozenset())
+            table.take(rows)
             self.take_cursor()
 
     def go_to(self, watched: Watched) -> None:

@@ -12,7 +12,6 @@ from poolmgr.tui.keys import bindings
 from poolmgr.tui.screens.base import Target
 from poolmgr.tui.screens.view import Filtered, View
 from poolmgr.tui.widgets.stream import StreamView
-from poolmgr.tui.widgets.stream_source import stream_picture
 
 
 class StreamScreen(View):
@@ -29,9 +28,7 @@ class StreamScreen(View):
 
     def take(self, snapshot: PoolSnapshot) -> None:
         """Show a picture."""
-        view, history = self.query_one(StreamView), self.cockpit.history
-        if history is not None:
-            view.take(stream_picture(history, snapshot.workers, view.columns))
+        self.take_stream(self.query_one(StreamView), snapshot)
 
     def on_resize(self) -> None:
         """More columns go back further."""

@@ -26,6 +26,8 @@ from poolmgr.tui.widgets.list_table import Layout, ListTable
 from poolmgr.tui.widgets.locks_table import LocksTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.pools_table import PoolsTable
+from poolmgr.tui.widgets.stream import StreamView
+from poolmgr.tui.widgets.stream_source import stream_at, stream_picture
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
@@ -77,6 +79,8 @@ class View(PoolScreen):
         self.watch(self.app, "trouble", self.take_header)
         self.watch(self.app, "frozen", self.take_header, init=False)
         self.watch(self.app, "place", self.take_header, init=False)
+        self.watch(self.app, "moment", self.take_newest, init=False)
+        self.watch(self.app, "ago", self.take_header, init=False)
 
     def on_screen_resume(self) -> None:
         """Back on the screen: show what has happened meanwhile."""
@@ -107,6 +111,16 @@ class View(PoolScreen):
         with self.app.batch_update():
             self.take(snapshot)
             self.take_cursor()
+
+    def take_stream(self, stream: StreamView, snapshot: PoolSnapshot) -> None:
+        """Show what the workers did until now; in the past, also what came after, with the moment marked."""
+        history, at = self.cockpit.whole_history, self.cockpit.moment
+        if history is None or not stream.display:
+            return
+        if at is None:
+            stream.take(stream_picture(history, snapshot.workers, stream.columns))
+        else:
+            stream.take(stream_at(history, snapshot.workers, stream.columns, at))
 
     def take_header(self) -> None:
         """The head, with the words that the operator must not forget."""

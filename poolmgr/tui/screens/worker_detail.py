@@ -59,6 +59,8 @@ class WorkerDetail(WorkerScreen):
         #: Whether the process is there.
         self._alive = True
         self._process: tuple[str, ...] = ()
+        #: The worker at the moment of the past that is shown, None in the present.
+        self._then: WorkerSnapshot | None = None
         #: What is on its way, so that a worker that answers late is not asked twice.
         self._asked: set[type] = set()
         self._looks = 0
@@ -95,30 +97,40 @@ class WorkerDetail(WorkerScreen):
         if snapshot is None:
             return
         mine = (worker for worker in snapshot.workers if worker.slot == self._worker.slot)
-        worker = next((worker for worker in mine if worker.generation == self._worker.generation), None)
+        past = cockpit.moment is not None
+        worker = next((worker for worker in mine if past or worker.generation == self._worker.generation), None)
         self._alive = worker is not None
-        self._worker = worker or self._worker
+        if past:
+            self._title_stack("no stack is kept of the past")
+            self.query_one("#stack-text", JobText).take(Content(""))
+        elif worker is not None:
+            self._worker = worker
+        self._then = worker if past else None
         self.query_one("#worker-text", JobText).take(self._describe(snapshot))
-        self.query_one(TimeBar).take(self._worker.times)
+        self.query_one(TimeBar).take(None if past else self._worker.times)
         self._draw(cockpit.history)
         self.query_one(KeyBar).update_keys()
 
     def _describe(self, snapshot: PoolSnapshot) -> Content:
-        worker = self._worker
+        worker = self._then or self._worker
+        if not self._alive and self.cockpit.moment is not None:
+            return Content(f"{worker.name} is not known to have been there then")
         mark, _ = worker_mark(worker.state)
         state = f"{mark} {worker.state}" if self._alive else "gone: this is how it was last"
         job = "" if worker.job_id is None else f" job {worker.job_id}, {short_name(harmless(worker.function))},"
         parts = [
-            (f"{worker.name}  pid {worker.pid}  ", "bold"),
+            (f"{worker.name}  pid {worker.pid}  " if worker.pid else f"{worker.name}  ", "bold"),
             (f"{state}{job} {duration(worker.elapsed)}\n", "bold"),
-            (f"started {time_of_day(worker.started)}, process {worker.generation} of its slot", ""),
-            (f"   {count(worker.done)} done, {count(worker.failed)} failed\n", ""),
         ]
+        if worker.started:
+            parts.append((f"started {time_of_day(worker.started)}, process {worker.generation} of its slot", ""))
+            parts.append((f"   {count(worker.done)} done, {count(worker.failed)} failed\n", ""))
         if worker.progress is not None and self._alive:
             parts.append((f"so far  {how_far(worker.progress)}\n", ""))
-        locks = (blocked_text(snapshot, worker.pid), holding_text(snapshot, worker.pid)) if self._alive else ()
-        parts += [(f"{harmless(line)}\n", "bold") for line in locks if line]
-        parts += [(f"{harmless(line)}\n", "") for line in self._process]
+        if self._then is None:
+            locks = (blocked_text(snapshot, worker.pid), holding_text(snapshot, worker.pid)) if self._alive else ()
+            parts += [(f"{harmless(line)}\n", "bold") for line in locks if line]
+            parts += [(f"{harmless(line)}\n", "") for line in self._process]
         last = [each for each in snapshot.jobs if each.pid == worker.pid and each.slot == worker.slot]
         last.sort(key=lambda each: each.started or 0.0, reverse=True)
         if last:
@@ -133,7 +145,7 @@ class WorkerDetail(WorkerScreen):
         cells = track.cells(SECONDS, history.number(SECONDS), SPAN)
         cpu = _known([NONE if cell is None else cell.cpu for cell in cells])
         rss = _known([NONE if cell is None else cell.rss for cell in cells])
-        now = self._worker
+        now = self._then or self._worker
         percent = "" if now.cpu_percent is None else f" {now.cpu_percent:.0f}%"
         memory = "" if now.rss is None else f" {size(now.rss)}"
         self.query_one("#worker-cpu", Graph).take(f"CPU{percent}, 5 min", [value / 10 for value in cpu])
@@ -143,7 +155,7 @@ class WorkerDetail(WorkerScreen):
 
     def _look(self) -> None:
         """Ask for the stack, and now and then for the process."""
-        if not self.is_current or not self._alive or self.cockpit.frozen:
+        if not self.is_current or not self._alive or self.cockpit.is_held:
             return
         slot, generation = self._worker.slot, self._worker.generation
         if not self._profiling and not self._profiled:
@@ -193,14 +205,14 @@ class WorkerDetail(WorkerScreen):
 
     def target(self) -> Target | None:
         """The job that it runs."""
-        snapshot, worker = self.cockpit.snapshot, self._worker
+        snapshot, worker = self.cockpit.snapshot, self._then or self._worker
         if snapshot is None or worker.job_id is None or not self._alive:
             return None
         return Target(worker.job_id, JobState.RUNNING, snapshot.job(worker.job_id))
 
     def worker(self) -> WorkerSnapshot | None:
         """This one, as long as it is there."""
-        return self._worker if self._alive else None
+        return (self._then or self._worker) if self._alive else None
 
     def action_show_worker(self) -> None:
         """Back to the live stack."""

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from poolmgr.model.snapshot import PoolSnapshot, Rule, Verdict
-from poolmgr.tui.format import bar, clock, count, fit, harmless, rate, spark
+from poolmgr.tui.format import bar, clock, count, fit, harmless, plural, rate, spark, time_of_day
 from poolmgr.tui.marks import POOL_STYLES
 
 Piece = tuple[str, str]
@@ -31,6 +31,7 @@ class PoolHeader(Widget):
         self._hertz = 0.0
         self._words: tuple[str, ...] = ()
         self._trouble = self._place = self._waiting = ""
+        self._past = False
 
     def take(
         self,
@@ -41,6 +42,7 @@ class PoolHeader(Widget):
         trouble: str = "",
         place: str = "",
         waiting: str = WAITING,
+        past: bool = False,
     ) -> None:
         """Show this picture.
 
@@ -51,11 +53,13 @@ class PoolHeader(Widget):
             trouble: Why there is no newer one.
             place: Which of several pools it is; empty if there is one.
             waiting: What is said where there is no picture yet.
+            past: It is a picture of the past.
         """
+        self._past = past
         self._snapshot, self._hertz, self._words, self._trouble = snapshot, hertz, words, harmless(trouble)
         self._place, self._waiting = place, harmless(waiting)
         # One line more, once there is a verdict.
-        self.set_class(snapshot is not None and snapshot.verdict is not None, "-why")
+        self.set_class(snapshot is not None and (past or snapshot.verdict is not None), "-why")
         self.refresh()
 
     def render(self) -> Content:
@@ -65,6 +69,8 @@ class PoolHeader(Widget):
         if snapshot is None:
             text = self._trouble or self._waiting
             return Content.assemble((" poolmgr  ", "bold"), (text, "$text-error" if self._trouble else "$text-muted"))
+        if self._past:
+            return Content("\n").join([self._first(snapshot, width), *past_lines(snapshot, width)])
         lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
         if snapshot.verdict is not None:
             lines.append(verdict_line(snapshot.verdict, width))
@@ -74,28 +80,30 @@ class PoolHeader(Widget):
         right: list[Piece] = [(f" {word} ", "$text-warning reverse") for word in self._words]
         if self._trouble:
             right.append((f" STALE {self._trouble}"[: max(12, width - 25)], "bold $text-error"))
-        else:
+        elif not self._past:
             right.append((f" LIVE {self._hertz:g}Hz ", "$text-success"))
         if width >= 60:
             right.append((" ?help ", "$text-muted"))
         room = width - sum(len(text) for text, _ in right)
-        left = _fitting(_identity(snapshot, width, self._place), room)
+        left = _fitting(_identity(snapshot, width, self._place, past=self._past), room)
         fill = " " * max(0, room - sum(len(text) for text, _ in left))
         return Content.assemble(*left, fill, *right)
 
 
-def _identity(snapshot: PoolSnapshot, width: int, place: str) -> list[Piece]:
+def _identity(snapshot: PoolSnapshot, width: int, place: str, *, past: bool) -> list[Piece]:
     there = len(snapshot.workers)
     pieces: list[Piece] = [
         (" poolmgr ", "bold $text-primary"),
         (f" {harmless(snapshot.name)} ", "bold"),
-        (f"[{snapshot.state.word}]", f"bold {POOL_STYLES[snapshot.state]}"),
+        ("[PAST]", "bold $text-warning") if past else _state(snapshot),
         *([(f"  {place}", "$text-accent")] if place else []),
-        (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
+        (f"  {plural(there, 'worker')}", "")
+        if past
+        else (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
         (f"  {snapshot.start_method}", ""),
         (f"  up {clock(snapshot.uptime)}", ""),
     ]
-    if width >= ROOMY:
+    if width >= ROOMY and not past:
         if snapshot.viewers:
             # Others may act on it too.
             pieces.append((f"  attached {snapshot.viewers}", "$text-warning"))
@@ -105,6 +113,34 @@ def _identity(snapshot: PoolSnapshot, width: int, place: str) -> list[Piece]:
         if snapshot.monitor_percent > 0:
             pieces.append((f"  monitor {snapshot.monitor_percent:.1f}% cpu", "$text-muted"))
     return pieces
+
+
+def _state(snapshot: PoolSnapshot) -> Piece:
+    return f"[{snapshot.state.word}]", f"bold {POOL_STYLES[snapshot.state]}"
+
+
+def past_lines(snapshot: PoolSnapshot, width: int) -> list[Content]:
+    """Instead of the progress, the figures and the verdict: when it was, what is kept of it, and the way back."""
+    # A slice may be a quarter of a second.
+    when = f"{time_of_day(snapshot.time)}.{int(snapshot.time % 1 * 100):02}"
+    columns = 24 if width >= ROOMY else 12
+    pieces: list[Piece] = [(f" {rate(snapshot.rate)} tasks/s", "bold")]
+    top = max(snapshot.history.throughput, default=0.0)
+    if top > 0:
+        pieces.append((f" {spark(snapshot.history.throughput, columns, top)}", "$text-accent"))
+    pieces.append((f"  {plural(snapshot.counts.running, 'worker')} busy", ""))
+    known = [worker.cpu_percent for worker in snapshot.workers if worker.cpu_percent is not None]
+    if known:
+        pieces.append((f"  cpu {sum(known):.0f}%", ""))
+    way = [
+        (" [ ]", "bold"), (" one slice  ", ""), ("{ }", "bold"), (" ten  ", ""), (".", "bold"), (" the present", ""),
+        ("   what nobody keeps is left out", "$text-muted"),
+    ]  # fmt: skip
+    return [
+        Content.assemble(*_fitting([(f" at {when}", "bold $text-warning"), ("  the pool as it was", "")], width)),
+        Content.assemble(*_fitting(pieces, width)),
+        Content.assemble(*_fitting(way, width)),
+    ]
 
 
 def progress_line(snapshot: PoolSnapshot, width: int) -> Content:

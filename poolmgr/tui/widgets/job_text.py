@@ -70,7 +70,7 @@ def describe(
     parts += _spent(job, snapshot.time)
     if job.progress is not None:
         parts += _field("so far", how_far(job.progress))
-    if job.tasks > 1:
+    if job.tasks > 1 and job.tasks_done >= 0:
         parts += _field("tasks", f"{count(job.tasks_done)} of {count(job.tasks)} done")
     if job.attempt > 1 or job.retry_of is not None:
         again = f", retries job {job.retry_of}" if job.retry_of is not None else ""

@@ -60,7 +60,8 @@ class JobsTable(ListTable[JobSnapshot]):
         test = self.filter
         shown = self.show_arranged(snapshot.jobs, None if test.empty else lambda job: test(job, moment))
         submitted = snapshot.counts.submitted
-        of = f"{count(shown)} of {count(submitted)}" if shown != submitted else count(shown)
+        # How many there were in the past, nobody knows.
+        of = f"{count(shown)} of {count(submitted)}" if shown < submitted else count(shown)
         filtered = f"  filter: {harmless(test.text.strip())}" if self.filter_text else ""
         title = Content(f"Jobs  {of}{filtered}{self.words}")
         retitle(self, title)
@@ -159,7 +160,7 @@ def _try(job: JobSnapshot, width: int) -> Cell:
 
 
 def _tasks(job: JobSnapshot, width: int) -> Cell:
-    return f"{job.tasks_done}/{job.tasks}" if job.tasks > 1 else ""
+    return f"{job.tasks_done}/{job.tasks}" if job.tasks > 1 and job.tasks_done >= 0 else ""
 
 
 def _submitted(job: JobSnapshot, width: int) -> Cell:
@@ -172,6 +173,8 @@ def _arguments(job: JobSnapshot, width: int) -> Cell:
 
 def _message(job: JobSnapshot, width: int) -> Cell:
     if job.tasks > 1 and not job.state.ended:
+        if job.tasks_done < 0:
+            return ""
         return f"{count(job.tasks_done)}/{count(job.tasks)} tasks", "accent"
     if job.progress is not None and not job.state.ended:
         return progress_bar(job.progress, width).rstrip(), "accent"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import overload
 
 from poolmgr.model.buckets import FINE, NONE, SECOND, WIDTHS, Bucket, History, Track
+from poolmgr.model.rewind import ring_of
 from poolmgr.model.snapshot import WorkerSnapshot
 from poolmgr.model.states import WorkerState
 from poolmgr.tui.format import duration, short_name
@@ -35,6 +36,19 @@ def stream_picture(
     """
     rows = _Rows(history, workers, columns, ring)
     return StreamPicture(rows, history.names, WIDTHS[ring] / SECOND, selected)
+
+
+def stream_at(history: History, workers: Sequence[WorkerSnapshot], columns: int, at: int) -> StreamPicture:
+    """What the stream shows around a moment of the past, which is marked: the end of a slice, CLOCK_MONOTONIC in ns."""
+    ring = ring_of(history, at)
+    number = (at - 1) // WIDTHS[ring]
+    back = (history.now - 1) // WIDTHS[ring] - number
+    if back >= columns:
+        # Too long ago for the newest slice to be seen: the moment stands in the middle.
+        back = columns // 2
+        history = history.at(history.time_of(number + back + 1, ring))
+        back = (history.now - 1) // WIDTHS[ring] - number
+    return stream_picture(history, workers, columns, ring=ring, selected=back)
 
 
 class _Rows(Sequence[StreamRow]):
@@ -123,5 +137,6 @@ def _mark(bucket: Bucket) -> str:
 
 def _label(worker: WorkerSnapshot) -> tuple[str, bool]:
     if worker.job_id is None:
-        return f"{worker.state} {duration(worker.elapsed)}", worker.state is WorkerState.DYING
+        what = short_name(worker.function) if worker.function else str(worker.state)
+        return f"{what} {duration(worker.elapsed)}".rstrip(), worker.state is WorkerState.DYING
     return f"{short_name(worker.function)} {duration(worker.elapsed)}", False

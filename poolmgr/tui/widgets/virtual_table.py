@@ -72,6 +72,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self.columns: tuple[Column[Row], ...] = ()
         #: Ids of the columns that somebody chose, None for the usual ones.
         self.chosen: tuple[str, ...] | None = None
+        #: Ids of the columns that say nothing of what is shown now.
+        self.left_out: frozenset[str] = frozenset()
         #: Key of the row that the cursor left the list with, None after the next move.
         self.lost: Hashable | None = None
         self._cursor = 0
@@ -147,6 +149,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """Bind the cursor to the row that it is on."""
         self._bound = self.key_at(self._cursor) if self._cursor < len(self.rows) else None
         self.lost = None
+
+    def leave_out(self, columns: frozenset[str]) -> None:
+        """Show these columns no longer, or again those that are not among them."""
+        if columns != self.left_out:
+            self.left_out = columns
+            self.rearranged()
 
     def rearranged(self) -> None:
         """Columns or their titles are others: draw everything again."""
@@ -375,7 +383,9 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         return style
 
     def _fit_columns(self, width: int) -> None:
-        self._widths = fitting(self.columns, width, self.chosen)
+        self._widths = fitting(
+            [column for column in self.columns if column.id not in self.left_out], width, self.chosen
+        )
         self._widths_for = width
         self._strips.clear()
         self._forget_lines()

@@ -51,7 +51,7 @@ class WorkersTable(ListTable[WorkerSnapshot]):
 
     def group_of(self, row: WorkerSnapshot) -> str:
         """The function that it runs."""
-        return row.function if row.job_id is not None else f"({row.state})"
+        return row.function or f"({row.state})"
 
     def group_text(self, name: str, rows: Sequence[WorkerSnapshot]) -> str:
         """The function, and how many workers are at it with how much CPU."""
@@ -98,14 +98,16 @@ class WorkersTable(ListTable[WorkerSnapshot]):
 
     def _columns(self, every: bool) -> tuple[Column[WorkerSnapshot], ...]:
         def started(worker: WorkerSnapshot, width: int) -> Cell:
-            return time_of_day(worker.started), "dim"
+            return (time_of_day(worker.started), "dim") if worker.started else ""
 
         def age(worker: WorkerSnapshot, width: int) -> Cell:
+            if not worker.started:
+                return ""
             now = worker.started if self._snapshot is None else self._snapshot.time
             return clock(max(0.0, now - worker.started))
 
         own: tuple[Column[WorkerSnapshot], ...] = (
-            Column("gen", 3, lambda worker, width: str(worker.generation), right=True, needs=80, usual=every,
+            Column("gen", 3, lambda worker, width: _number(worker.generation), right=True, needs=80, usual=every,
                    sort=lambda worker: worker.generation),
             Column("up", 8, age, right=True, needs=90, usual=every, most_first=False,
                    sort=lambda worker: worker.started),
@@ -127,7 +129,7 @@ def _minute(worker: WorkerSnapshot, width: int) -> Cell:
 
 
 def _function(worker: WorkerSnapshot, width: int) -> Cell:
-    if worker.job_id is None:
+    if worker.job_id is None and not worker.function:
         return ("", "") if worker.state in (WorkerState.IDLE, WorkerState.RUNNING) else (f"({worker.state})", "dim")
     return short_name(harmless(worker.function)), "" if worker.state is WorkerState.RUNNING else "warn"
 
@@ -140,17 +142,24 @@ def _job(worker: WorkerSnapshot, width: int) -> Cell:
     return "" if worker.job_id is None else str(worker.job_id)
 
 
+def _number(number: int) -> str:
+    """Nothing for 0: in a picture of the past nobody knows it."""
+    return str(number) if number else ""
+
+
 def _done(worker: WorkerSnapshot, width: int) -> Cell:
-    return short_count(worker.done)
+    return "" if worker.done < 0 else short_count(worker.done)
 
 
 def _failed(worker: WorkerSnapshot, width: int) -> Cell:
+    if worker.failed < 0:
+        return ""
     return short_count(worker.failed), "bad" if worker.failed else "dim"
 
 
 COLUMNS: tuple[Column[WorkerSnapshot], ...] = (
     Column("w", 3, lambda worker, width: (worker.name, "strong"), sort=lambda worker: worker.slot, most_first=False),
-    Column("pid", 7, lambda worker, width: str(worker.pid), right=True, needs=47, sort=lambda worker: worker.pid),
+    Column("pid", 7, lambda worker, width: _number(worker.pid), right=True, needs=47, sort=lambda worker: worker.pid),
     Column("st", 2, lambda worker, width: worker_mark(worker.state), sort=lambda worker: worker.state.letter),
     Column("CPU%", 9, _cpu, right=True, grow=1, sort=lambda worker: worker.cpu_percent),
     Column("60s", 8, _minute, grow=2, right=True, needs=74),
