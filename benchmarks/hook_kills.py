@@ -11,7 +11,6 @@ code 1 if a job was not answered, answered twice, or lost without a kill.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from pathlib import Path
 
 from poolmgr.control.stock import StockActs
 from poolmgr.hook import environment
-from poolmgr.monitor.observed import Reader
+from poolmgr.monitor.observed import is_alive
+from poolmgr.monitor.run_reader import Reader
 from poolmgr.runtime.run_folder import RunFolder
 
 WORKERS = 3
@@ -108,7 +108,7 @@ def shoot(folder: str, kills: int, rng: random.Random) -> tuple[int, int]:
     deadline = time.monotonic() + LATE
     while hits < kills and time.monotonic() < deadline:
         seen = reader.read()
-        alive = [one for one in seen.workers.values() if one.running and os.path.exists(f"/proc/{one.pid}")]
+        alive = [one for one in seen.workers.values() if one.running and is_alive(one)]
         if not alive:
             time.sleep(0.001)
             continue

@@ -14,9 +14,10 @@ import time
 from collections.abc import Iterable, Iterator
 
 from poolmgr.errors import NoStack, UnknownWorker, UsageError
+from poolmgr.monitor.observed import is_alive
 from poolmgr.monitor.observed_workers import Seated
 from poolmgr.monitor.seat import Seat
-from poolmgr.runtime.procfs import alive, reaction, threads
+from poolmgr.runtime.procfs import reaction, threads
 from poolmgr.runtime.stacks import Tap
 from poolmgr.runtime.tree import descendants
 
@@ -138,7 +139,7 @@ class OutsideWorkers:
 
     def _find(self, slot: int, generation: int | None) -> Seated:
         found = None if self._seat.pool is None else self._seat.pool.seated(slot)
-        if found is None or not alive(found.worker.pid):
+        if found is None or not is_alive(found.worker):
             raise UnknownWorker(slot, replaced=False)
         if generation is not None and generation != found.generation:
             raise UnknownWorker(slot, replaced=True)

@@ -24,7 +24,7 @@ from typing import Any
 
 from poolmgr.hook.site.poolmgr_hook import layout
 from poolmgr.model.requests import Reply
-from poolmgr.monitor.observed import ObservedPool, ObservedWorker
+from poolmgr.monitor.observed import ObservedPool, ObservedWorker, is_alive
 from poolmgr.runtime.procfs import has, masks, stopped
 
 #: Seconds until an act is given up.  A process stops in less than a millisecond, unless it waits for a disk; a pool's
@@ -48,14 +48,14 @@ class StockActs:
         In a stock Pool the job fails with WorkerLost and a new worker takes the place.  An executor breaks: all that is
         pending in it fails with BrokenProcessPool.  Ask first.
         """
-        with self._cells(worker) as words, _process(worker.pid) as send:
+        with self._cells(worker) as words, _process(worker) as send:
             if words is None or send is None:
                 return Reply(False, f"worker {worker.pid} is gone", job)
             return _kill(words, send, worker.pid, job, index)
 
     def stop(self, worker: ObservedWorker, job: int, index: int | None = None) -> Reply:
         """Have the job raise JobStopped, if the worker is in it; it takes no effect inside a long call of C."""
-        with self._cells(worker) as words, _process(worker.pid) as send:
+        with self._cells(worker) as words, _process(worker) as send:
             if words is None or send is None:
                 return Reply(False, f"worker {worker.pid} is gone", job)
             number = words[layout.SOFT]
@@ -145,11 +145,16 @@ class StockActs:
 
 
 @contextlib.contextmanager
-def _process(pid: int) -> Iterator[Callable[[int], None] | None]:
-    """A way to signal a process, whoever has its number later; None if it is gone."""
+def _process(worker: ObservedWorker) -> Iterator[Callable[[int], None] | None]:
+    """A way to signal a worker, whoever has its number later; None if it is gone."""
     try:
-        pidfd = os.pidfd_open(pid)
+        pidfd = os.pidfd_open(worker.pid)
     except OSError:
+        yield None
+        return
+    if not is_alive(worker):
+        # Looked at after it was opened: what is behind it now stays behind it.
+        os.close(pidfd)
         yield None
         return
 

@@ -1,29 +1,23 @@
-"""What the hook has written in a run's folder, read: the cells of workers and the records of pools, as plain values.
+"""What the hook writes in a run's folder, as plain values: the cells of workers and the records of pools.
 
     decode_worker, decode_pool    bytes -> values; pure
-    Reader                        the run's folder -> an Observation, with the files of before kept open
+    Reader, in run_reader.py      the run's folder -> an Observation
 
-Nothing here asks whether a process lives: a worker's cells are still there when it was killed.  All numbers that end in
-``_ns`` are CLOCK_MONOTONIC, which is one clock for all processes of a machine.
+A worker's cells are still there when it was killed, so they do not say who lives: :func:`is_alive`.  All numbers that
+end in ``_ns`` are CLOCK_MONOTONIC, which is one clock for all processes of a machine.
 
-Thread: the one that makes a Reader; it never waits for the program.
+Threads: any.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
-import mmap
-import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from poolmgr.hook.site.poolmgr_hook import layout
-
-#: Copies of a worker's cells until one is whole: it takes a microsecond to make one, and a task to spoil it.
-_TRIES = 5
+from poolmgr.runtime import procfs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +68,10 @@ class ObservedWorker:
     stopped: int
     #: It is asked to call nothing: what it has taken waits.
     held: bool
+    #: When its process started, in the kernel's ticks, 0 if nobody knows: see :func:`is_alive`.
+    started_ticks: int = 0
+    #: Its pool's owner has seen that it has ended.
+    buried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +167,16 @@ class Observation:
         return sorted((one for one in self.workers.values() if one.pipe == pool.pipe), key=lambda one: one.born_ns)
 
 
+def is_alive(worker: ObservedWorker) -> bool:
+    """Whether the worker's process is there: itself, and not another one that has got its number meanwhile."""
+    return not worker.buried and procfs.alive(worker.pid) and has_number(worker)
+
+
+def has_number(worker: ObservedWorker) -> bool:
+    """Whether the worker's number is still its own, as far as can be told."""
+    return not worker.started_ticks or procfs.begun(worker.pid) == worker.started_ticks / procfs.TICKS
+
+
 def decode_worker(data: bytes) -> ObservedWorker | None:
     """The cells of a worker; None if they are not made yet, or by a hook of another version."""
     if len(data) != layout.CELLS_SIZE:
@@ -208,6 +216,8 @@ def decode_worker(data: bytes) -> ObservedWorker | None:
         soft_signal=words[layout.SOFT],
         stopped=words[layout.STOPPED],
         held=bool(words[layout.HOLD]),
+        started_ticks=words[layout.STARTED],
+        buried=bool(words[layout.BURIED]),
     )
 
 
@@ -228,7 +238,7 @@ def decode_pool(key: str, data: bytes) -> ObservedPool | None:
         pid=words[layout.P_PID],
         pipe=words[layout.P_PIPE],
         born_ns=words[layout.P_BORN],
-        facts=_literal(data[layout.FACTS_AT : layout.FACTS_AT + words[layout.P_FACTS]].decode("utf-8", "replace")),
+        facts=literal(data[layout.FACTS_AT : layout.FACTS_AT + words[layout.P_FACTS]].decode("utf-8", "replace")),
         wanted=words[layout.P_WANTED],
         workers=words[layout.P_WORKERS],
         state=words[layout.P_STATE],
@@ -273,120 +283,10 @@ def _ring(data: bytes, begin: int, slots: int, entry: Any, written: int) -> list
     ]
 
 
-def _literal(text: str) -> dict[str, Any]:
+def literal(text: str) -> dict[str, Any]:
+    """A dict as the hook writes it; empty if it is none."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-class Reader:
-    """Reads one run's folder, over and over."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        #: By file name: its inode, and its memory.
-        self._maps: dict[str, tuple[int, mmap.mmap]] = {}
-        self._hellos: dict[int, Hello] = {}
-
-    def close(self) -> None:
-        """Let go of all files."""
-        for name in list(self._maps):
-            self._drop(name)
-
-    def read(self) -> Observation:
-        """All that is there now. A folder that is gone is an empty one."""
-        seen = Observation(hellos=self._hellos)
-        try:
-            with os.scandir(self._folder) as entries:
-                names = {one.name: one.inode() for one in entries}
-        except OSError:
-            names = {}
-        # A number of a process may be used again: the same name is then another file.
-        for name in [name for name, (inode, _) in self._maps.items() if names.get(name) != inode]:
-            self._drop(name)
-        takers: dict[str, Callable[[Observation, str, str], None]] = {
-            "hello": self._take_hello,
-            "notes": self._take_notes,
-            "cells": self._take_worker,
-            "pool": self._take_pool,
-        }
-        for name in names:
-            kind, _, key = name.partition(".")
-            if kind in takers:
-                takers[kind](seen, name, key)
-        self._hellos = seen.hellos
-        return seen
-
-    def forget(self, pid: int) -> None:
-        """Remove the files of a process that has ended and been looked at for the last time."""
-        for name in os.listdir(self._folder):
-            if name.split(".")[1:2] == [str(pid)]:
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self._folder, name))
-        self._hellos.pop(pid, None)
-
-    def _take_hello(self, seen: Observation, name: str, key: str) -> None:
-        if not key.isdigit() or int(key) in seen.hellos:
-            return
-        facts = _literal(self._text(name))
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            seen.hellos[int(key)] = Hello(
-                int(facts["pid"]),
-                int(facts["parent"]),
-                str(facts["version"]),
-                str(facts["executable"]),
-                tuple(str(one) for one in facts["argv"]),
-            )
-
-    def _take_notes(self, seen: Observation, name: str, key: str) -> None:
-        if key.isdigit():
-            seen.notes[int(key)] = tuple(self._text(name).splitlines())
-
-    def _take_worker(self, seen: Observation, name: str, key: str) -> None:
-        memory = self._map(name, layout.CELLS_SIZE)
-        if memory is None:
-            return
-        for _ in range(_TRIES):
-            data = memory[:]
-            worker = decode_worker(data)
-            if worker is None or memory[layout.TASK * 8 : layout.TASK * 8 + 8] == data[layout.TASK * 8 :][:8]:
-                break
-        if worker is not None and str(worker.pid) == key:
-            seen.workers[worker.pid] = worker
-
-    def _take_pool(self, seen: Observation, name: str, key: str) -> None:
-        memory = self._map(name, layout.RECORD_SIZE)
-        pool = None if memory is None else decode_pool(key, memory[:])
-        if pool is not None:
-            seen.pools[key] = pool
-
-    def _text(self, name: str) -> str:
-        try:
-            fd = os.open(os.path.join(self._folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return ""
-        with open(fd, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def _map(self, name: str, size: int) -> mmap.mmap | None:
-        if name in self._maps:
-            return self._maps[name][1]
-        try:
-            fd = os.open(os.path.join(self._folder, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            found = os.fstat(fd)
-            # Made, and not yet as large as it will be: next time.
-            if found.st_size != size:
-                return None
-            memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
-        finally:
-            os.close(fd)
-        self._maps[name] = (found.st_ino, memory)
-        return memory
-
-    def _drop(self, name: str) -> None:
-        self._maps.pop(name)[1].close()

@@ -30,8 +30,9 @@ from poolmgr.model.sync import SyncSnapshot
 from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
 from poolmgr.monitor.lock_watch import LockWatch
-from poolmgr.monitor.observed import Observation, ObservedPool, Reader
+from poolmgr.monitor.observed import Observation, ObservedPool, is_alive
 from poolmgr.monitor.run_log import RunLog
+from poolmgr.monitor.run_reader import Reader
 from poolmgr.monitor.seat import Seat
 from poolmgr.runners.program import Program
 from poolmgr.runtime.procfs import alive
@@ -164,6 +165,8 @@ class Observed:
     def _look(self) -> None:
         seen = self._reader.read()
         living = {pid for pid in self._pids(seen) if alive(pid)}
+        # A number may be another process's by now.
+        living -= {worker.pid for worker in seen.workers.values() if not is_alive(worker)}
         self._instrumented = self._instrumented or bool(seen.hellos)
         self._records.update(seen.pools)
         self._tell_notes(seen)

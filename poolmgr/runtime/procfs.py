@@ -7,7 +7,8 @@ import signal
 import time
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
+#: Of the kernel's, a second.
+TICKS = os.sysconf("SC_CLK_TCK")
 #: ns by which the start of a thread may seem later than it was: ticks are coarse.
 _TICK_ERROR = 50_000_000
 #: Signals that do nothing to a process that has no handler for them.
@@ -61,7 +62,7 @@ def begun(pid: int) -> float | None:
     """When the process began, in seconds of CLOCK_BOOTTIME; None if nobody can tell."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b") ")[2].split()[19]) / _TICKS
+            return int(file.read().rpartition(b") ")[2].split()[19]) / TICKS
     except (OSError, IndexError, ValueError):
         return None
 
@@ -96,7 +97,7 @@ def is_gone(pid: int, thread: int, stamp: int) -> bool:
     if fields[0] in (b"Z", b"X"):
         return True
     # Since the machine was started, while it slept too, in ticks.
-    began = int(fields[19]) * 1_000_000_000 // _TICKS
+    began = int(fields[19]) * 1_000_000_000 // TICKS
     # In this order: held up between the two clocks, we take it for older than it is, and never for another one.
     awake = time.monotonic_ns()
     asleep = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - awake

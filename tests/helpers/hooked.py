@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from poolmgr.hook import environment
-from poolmgr.monitor.observed import Observation, ObservedPool, ObservedWorker, Reader
+from poolmgr.monitor.observed import Observation, ObservedPool, ObservedWorker, is_alive
+from poolmgr.monitor.run_reader import Reader
 from tests.helpers.wait import wait_until
 
 #: Seconds that a program may take: it starts a handful of interpreters.
@@ -75,7 +76,7 @@ class Hooked:
         """The workers of its only pool that live."""
         seen = look(self.folder)
         found = [one for pool in seen.pools.values() for one in seen.workers_of(pool)]
-        return [one for one in found if os.path.exists(f"/proc/{one.pid}")]
+        return [one for one in found if is_alive(one)]
 
     def running(self, count: int = 1) -> list[ObservedWorker]:
         """Workers that are in a job, once there are so many."""

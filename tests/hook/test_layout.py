@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
-from poolmgr.hook.site.poolmgr_hook import layout, names
+from poolmgr.control.stock import StockActs
+from poolmgr.hook.site.poolmgr_hook import burial, layout, names
 from poolmgr.hook.site.poolmgr_hook.cells import Cells
 from poolmgr.hook.site.poolmgr_hook.record import Record, next_key
-from poolmgr.monitor.observed import Observation, Reader, decode_worker
+from poolmgr.monitor.observed import Observation, decode_worker, is_alive
+from poolmgr.monitor.run_reader import Reader
 
 
 @pytest.fixture
@@ -140,3 +143,30 @@ def test_burst_is_counted_and_told_in_part(folder: str) -> None:
     (pool,) = read(folder).pools.values()
     assert pool.submitted == pool.tasks == pool.pending == 10_000
     assert 0 < described < 10_000
+
+
+def test_number_that_was_used_again_is_not_the_worker(folder: str) -> None:
+    """Cells of a worker whose number another process has now are nobody's, and nothing is sent to that process."""
+    Cells(77).begin(5, 0, len, ())
+    worker = read(folder).workers[os.getpid()]
+    assert is_alive(worker)
+    earlier = replace(worker, started_ticks=worker.started_ticks - 1)
+    assert not is_alive(earlier)
+    # It would stop and kill this very process.
+    assert StockActs(folder).kill(earlier, 5).text == f"worker {os.getpid()} is gone"
+
+
+def test_cells_stay_until_the_owner_has_looked(folder: str) -> None:
+    """What a dead worker was in is not removed before its pool's owner knows; everything else of it is."""
+    Record(next_key(), 77, 1, {"kind": "Pool"})
+    Cells(77)
+    reader = Reader(folder)
+    reader.read()
+    reader.forget(os.getpid())
+    assert sorted(name for name in os.listdir(folder) if name != "lock") == [f"cells.{os.getpid()}"]
+    Record(next_key(), 77, 1, {"kind": "Pool"})
+    assert burial.mark(os.getpid(), layout.BURIED, 1)
+    assert not is_alive(reader.read().workers[os.getpid()])
+    reader.forget(os.getpid())
+    assert os.listdir(folder) == ["lock"]
+    reader.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from poolmgr.hook import SITE, environment
-from poolmgr.monitor.observed import Reader
+from poolmgr.monitor.run_reader import Reader
 
 SOURCES = sorted(Path(SITE).rglob("*.py"))
 #: The oldest Python that the hook works on.

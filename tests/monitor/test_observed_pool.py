@@ -20,9 +20,8 @@ MS = 1_000_000
 def record(**changed: object) -> ObservedPool:
     """A pool of two workers that was given nothing."""
     zeros = dict.fromkeys(
-        ("submitted", "finished", "tasks", "unsized", "sent", "good", "bad", "items", "pending", "waiting", "beat_ns",
-         "lost", "deaths"), 0
-    )  # fmt: skip
+        ("submitted", "finished", "tasks", "items", "unsized", "good", "bad", "beat_ns", "lost", "deaths"), 0
+    )
     facts = {"kind": "Pool", "site": "x.py:3", "start_method": "fork", "reason": ""}
     pool = ObservedPool(
         key="100.1", pid=OWNER, pipe=PIPE, born_ns=0, facts=facts, wanted=2, workers=2, state=layout.OPEN,

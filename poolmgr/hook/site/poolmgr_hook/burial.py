@@ -29,6 +29,7 @@ def lost_task(process: Any, pipe: int) -> tuple[int, int, WorkerLost] | None:
     words = memoryview(data).cast("q") if len(data) == layout.CELLS_SIZE else None
     if words is None or words[layout.PIPE] != pipe or words[layout.PID] != process.pid:
         return None
+    mark(process.pid, layout.BURIED, 1)
     if path not in _dead:
         _keep(path)
     task = words[layout.TASK]

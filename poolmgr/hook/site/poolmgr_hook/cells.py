@@ -63,6 +63,7 @@ class Cells:
         words[layout.PID] = os.getpid()
         words[layout.BORN] = monotonic_ns()
         words[layout.PIPE] = pipe
+        words[layout.STARTED] = files.started()
         words[STACKS] = -1
         words[HOLD] = int(os.path.exists(files.path("hold", pipe)))
         words[layout.LAYOUT] = layout.VERSION

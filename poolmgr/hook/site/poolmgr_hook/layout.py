@@ -33,6 +33,10 @@ Cells: ``cells.PID``, 4 KiB, of a worker.  Written by the worker, in its main th
     LEAVE    by the pool's owner: 1 has the worker leave when it next asks for a task
     STOP     by who watches the run: the TASK that is to be stopped, written before the signal is sent
     KILLED   by who watches the run: the TASK for whose sake the worker is killed, written before it is
+    STARTED  when its process started, in the kernel's ticks (the 22nd field of /proc/PID/stat): a number of a process
+             may be used again, and this tells whether it was
+    BURIED   by the pool's owner: 1 when it has seen that the worker has ended, and has looked at these cells.  A stock
+             Pool needs them until then
     HOLD     by who watches the run: 1 has the worker wait before it calls what it has taken.  The worker writes it
              once, before LAYOUT: 1 if there is a file ``hold.PIPE`` in the run's folder
 
@@ -67,11 +71,12 @@ from __future__ import annotations
 
 import struct
 
-VERSION = 2
+VERSION = 3
 
 # The cells.
 LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
-DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED, LEAVE, STOP, KILLED, HOLD = range(12, 26)
+DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED = range(12, 22)
+LEAVE, STOP, KILLED, HOLD, STARTED, BURIED = range(22, 28)
 
 CELLS_SIZE = 4096
 #: Words that there is room for before the names.
