@@ -13,7 +13,7 @@ import pytest
 
 from poolmgr.demos import CHECKED, FIGURES
 from poolmgr.runners.catalogue import Entry, list_demos
-from tests.helpers.commands import PATIENCE
+from tests.helpers.commands import PATIENCE, poolmgr
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,6 +87,14 @@ def test_script_finds_what_it_should(entry: Entry, method: str) -> None:
     lines = ended.stdout.splitlines()
     assert sum(line.startswith(CHECKED) for line in lines) >= 3
     assert lines[-1].startswith(FIGURES)
+
+
+@pytest.mark.parametrize("entry", SCRIPTS, ids=lambda entry: entry.name)
+def test_script_finds_the_same_when_it_is_looked_at(entry: Entry, tmp_path: Path) -> None:
+    """Under poolmgr run, whose hook is in all its processes, each script ends as well, and as silent on stderr."""
+    ended = poolmgr("demo", entry.name, "--quick", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
+    assert ended.stdout.splitlines()[-1].startswith(FIGURES)
 
 
 @pytest.mark.parametrize("entry", SCRIPTS, ids=lambda entry: entry.name)
