@@ -115,7 +115,7 @@ def bad_of(snapshot: PoolSnapshot) -> int:
 
 def eta_of(snapshot: PoolSnapshot) -> str:
     """When the last job will have ended, as a clock shows it."""
-    return "" if snapshot.eta is None else clock(snapshot.eta)
+    return "" if snapshot.eta is None or snapshot.state is PoolState.ENDED else clock(snapshot.eta)
 
 
 def clock(seconds: float) -> str:

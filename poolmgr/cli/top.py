@@ -122,7 +122,7 @@ def _line(name: str, each: Seen) -> str:
         f"{snapshot.counts.queued:,} waiting",
         f"{snapshot.rate:,.1f} tasks/s",
     ]
-    if snapshot.eta is not None and not each.why:
+    if eta_of(snapshot) and not each.why:
         pieces.append(f"ETA {eta_of(snapshot)}")
     return ", ".join(pieces)
 

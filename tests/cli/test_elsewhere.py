@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from poolmgr import connect
+from poolmgr import Pool, connect, publish
+from poolmgr.cli import pools
 from tests.helpers.commands import PATIENCE, on_terminal, poolmgr, started
 from tests.helpers.owners import owner
 from tests.helpers.terminal import terminal
@@ -120,6 +121,19 @@ def test_stopped_owner_is_called_silent(tmp_path: Path) -> None:
         assert poolmgr("top", "-1", cwd=tmp_path).stdout.startswith("far [silent] its program has said nothing for")
         program.process.send_signal(signal.SIGCONT)
         wait_until(lambda: not _facts(tmp_path, 0)["why"], PATIENCE)
+
+
+def test_ended_pool_is_not_called_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that has ended, and that its program still shows, has nothing more to say, and no time left to tell."""
+    with Pool(1, name="far") as pool, publish(pool):
+        pool.apply(abs, (-1,))
+        pool.terminate()
+        pool.join()
+        wait_until(lambda: connect("far")["pool"]["state"] == "ended")
+        monkeypatch.setattr(pools, "SILENCE", -1.0)
+        (seen,) = pools.look("far")
+        assert seen.snapshot is not None
+        assert (seen.why, pools.eta_of(seen.snapshot)) == ("", "")
 
 
 def test_top_looks_once(tmp_path: Path) -> None:
