@@ -50,7 +50,8 @@ def missing_targets(document: Path) -> list[str]:
 def test_chinese_page_follows_the_english_one(name: str) -> None:
     """A page has a Chinese one with the same code and output, as many headings, items, table rows and links."""
     english = (GUIDE / name).read_text(encoding="utf-8")
-    assert shape((CHINESE / name).read_text(encoding="utf-8")) == shape(english)
+    chinese = (CHINESE / name).read_text(encoding="utf-8")
+    assert shape(chinese) == shape(english), f"what changed in docs/guide/{name} has to change in zh/{name} too"
 
 
 def test_chinese_guide_has_no_page_of_its_own() -> None:
