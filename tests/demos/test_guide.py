@@ -26,7 +26,7 @@ def test_topic_has_a_page(entry: Entry) -> None:
     for heading in ("What goes wrong", "What the demo shows"):
         if entry.name != "errors" or heading != "What goes wrong":
             assert f"\n## {heading}\n" in text
-    output = text.partition("```text\n")[2].partition("\n```")[0].splitlines()
+    output = text.rpartition("```text\n")[2].partition("\n```")[0].splitlines()
     assert sum(line.startswith(CHECKED.rstrip()) for line in output) >= 3
     source = entry.path.read_text()
     names = re.findall(r"(\w+)=", next(line for line in output if line.startswith(FIGURES)))
