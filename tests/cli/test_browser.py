@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from poolmgr import connect
 from tests.helpers.browser import opened
 from tests.helpers.owners import owner
 from tests.helpers.serving import serving
+
+#: A browser takes seconds to start, and on a machine that others use many.
+pytestmark = pytest.mark.timeout(180)
 
 
 async def test_page_draws_and_a_key_acts(tmp_path: Path) -> None:
