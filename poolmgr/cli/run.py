@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from poolmgr.cli.options import name_option
+from poolmgr.cli.options import ascii_option, choose_look, config_option, name_option
 from poolmgr.cli.output import result, tell
+from poolmgr.cli.screen import COLUMNS, LINES
 from poolmgr.runners.command import Command, NotStarted, find_command
 
 EXAMPLES = "Examples: poolmgr run train.py --epochs 3;  poolmgr run -m black -W 2 src;  poolmgr run flake8 -j 2 src"
@@ -45,27 +48,40 @@ class ThenProgram(click.Command):
 @click.argument("words", metavar="SCRIPT|-m MODULE|PROGRAM [ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @name_option
 @click.option("--python", metavar="PYTHON", help="The Python for a script or a module.  [default: of the active venv]")
+@click.option("--headless", is_flag=True, help="No screen: the program has the terminal to itself.")
 @click.option("--detach", is_flag=True, help="Come back at once: the program runs on, and others look at it.")
 @click.option("--no-locks", is_flag=True, help="Do not track its locks and queues: for millions of them a second.")
-@click.option("-v", "--verbose", is_flag=True, help="A line on stderr in the end.")
+@click.option("-v", "--verbose", is_flag=True, help="Without a screen: a line on stderr in the end.")
+@ascii_option
+@config_option
 def run(
     words: tuple[str, ...],
     name: str | None,
     python: str | None,
+    headless: bool,
     detach: bool,
     no_locks: bool,
     verbose: bool,
+    ascii: bool | None,
+    config: Path | None,
 ) -> int:
-    """Run a program that exists already, unmodified, so that its process pools can be seen and steered.
+    """Run a program that exists already, unmodified, with its process pools on the screen.
 
-    The program has the terminal to itself, as if poolmgr were not there; attach, top, ctl and the like, in another
-    terminal, find its pools.  The exit code is the program's own.
+    The program has the terminal until it opens a pool; then the screen shows that.  There, i shows the program's own
+    terminal and passes keys to it; ctrl+] leads back.  What it printed meanwhile is printed when the screen goes.
+    Without a terminal it runs as if poolmgr were not there; attach, top and ctl find its pools in any case.  The exit
+    code is the program's own.
     """
     try:
         command = find_command(words, python, os.environ)
         if detach:
             return _detach(command, name or "", locks=not no_locks)
-        return _without_screen(command, name or "", locks=not no_locks, verbose=verbose)
+        terminal = None if headless else _terminal()
+        if terminal is None:
+            return _without_screen(command, name or "", locks=not no_locks, verbose=verbose)
+        from poolmgr.cli.run_screen import run_on
+
+        return run_on(terminal, command, name or "", choose_look(ascii, config, None), locks=not no_locks)
     except NotStarted as error:
         tell(f"poolmgr: {error}")
         return error.exit_code
@@ -93,3 +109,34 @@ def _detach(command: Command, name: str, *, locks: bool) -> int:
     if started:
         result(f"{started}\nsee it: poolmgr attach {started.split()[0]}, poolmgr top; wait for it: poolmgr wait")
     return code
+
+
+def _terminal() -> int | None:
+    """The terminal to show the screen on, if there is one that nobody else is to write to."""
+    out, err = os.isatty(1), os.isatty(2)
+    if not out and not (err and stat.S_ISREG(os.fstat(1).st_mode)):
+        return None
+    try:
+        fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        try:
+            fd = os.open(os.ttyname(1 if out else 2), os.O_RDWR | os.O_NOCTTY)
+        except OSError:
+            return None
+    if _usable(fd):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _usable(fd: int) -> bool:
+    """Whether it is ours at this moment, and large enough."""
+    try:
+        if os.tcgetpgrp(fd) != os.getpgrp():
+            # In a shell's background: whoever touches its settings is stopped.
+            return False
+    except OSError:
+        # Not the terminal that controls us: then nobody can take it away.
+        pass
+    columns, lines = os.get_terminal_size(fd)
+    return not ((columns and columns < COLUMNS) or (lines and lines < LINES))

@@ -115,7 +115,8 @@ def _line(name: str, each: Seen) -> str:
         return f"{shown(name)} [silent] {each.why}"
     state = f"silent] {each.why}, last seen with" if each.why else f"{snapshot.state}]"
     pieces = [
-        f"{shown(name)} [{state} {len(snapshot.workers)}/{snapshot.size} workers",
+        f"{shown(name)} [{state} {len(snapshot.workers)}/{snapshot.size} workers"
+        + (f", {shown(snapshot.engine)}" if snapshot.engine else ""),
         f"{jobs_of(snapshot)} jobs ended",
         f"{bad_of(snapshot):,} badly",
         f"{snapshot.counts.running:,} running",

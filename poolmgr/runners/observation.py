@@ -68,7 +68,8 @@ class Observed:
         program: The program.
         log: The run's log.
         always: Show the program itself while it has no pool.
-        found: Called once, from the observer's thread, when there is something to see.
+        found: Called once, from the observer's thread, when there is a pool to see, or the program itself, if that was
+            asked for.
     """
 
     def __init__(
@@ -212,12 +213,15 @@ class Observed:
                 self.log.add(f"pool {key} is not shown: {MOST_SEATS} are already", level="warning")
                 continue
             taken.seat.seat(record)
+            self._tell_found()
 
     def _show_program(self) -> None:
         """Show the program itself, if nothing else is to be shown and it should be."""
         silent = not self._instrumented and time.monotonic() - self._begun > SILENT
         if not self._taken and (self._always or silent or self._uses_locks) and not self._stop.is_set():
             self._open_seat()
+            if self._always:
+                self._tell_found()
 
     def _open_seat(self) -> Taken:
         number = len(self._taken) + 1
@@ -240,11 +244,13 @@ class Observed:
             taken = Taken(seat, stack.pop_all(), collector, board)
         collector.start()
         self._taken.append(taken)
-        taken.member = self.fleet.add(control, name=name)
+        taken.member = self.fleet.add(control, name=name, attached=True)
+        return taken
+
+    def _tell_found(self) -> None:
         if self._found is not None:
             self._found()
             self._found = None
-        return taken
 
     def _end_program(self) -> str:
         self._program.send_signal(signal.SIGTERM)

@@ -29,12 +29,14 @@ class Program:
         pid: Its process id.
         ended: A descriptor that is readable once it has ended.
         master: The other end of its terminal, None if it has none of its own. Whoever takes it closes it.
+        terminal: The path of that terminal, empty if it has none of its own.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], master: int | None, terminal: str = "") -> None:
         self._process = process
         self.pid = process.pid
         self.master = master
+        self.terminal = terminal
         self.ended = os.pidfd_open(process.pid)
 
     @property
@@ -87,13 +89,14 @@ def start(
         _copy_settings(tty, slave)
         copy_size(tty, master)
         fds = [slave if os.isatty(fd) else None for fd in (0, 1, 2)]
+        name = os.ttyname(slave)
         process = _popen(argv, environment, fds, slave)
     except BaseException:
         os.close(master)
         raise
     finally:
         os.close(slave)
-    return Program(process, master)
+    return Program(process, master, name)
 
 
 def _popen(

@@ -27,9 +27,12 @@ from typing import Any
 
 from poolmgr.runners.program import Program, copy_size
 from poolmgr.runners.spool import Lines, Spool
+from poolmgr.runtime.tree import descendants
 
 #: The key that leads back from the program's terminal to the screen: ctrl+], as in telnet.
 BACK = b"\x1d"
+#: Numbers of the system call read: of x86, and of the processors that came later.
+READS = ("0", "63")
 #: The key that stops a program: ctrl+z.
 SUSPEND = b"\x1a"
 #: Bytes taken at once.
@@ -38,8 +41,23 @@ CHUNK = 1 << 16
 KEPT = 1 << 16
 #: Seconds between two looks whether a terminal that the program has closed was opened again.
 REOPENED = 0.2
+#: ms that the kernel may take to hand on what was written last, where somebody still has the terminal open.
+LAST_WORDS = 300
 #: Bytes that are taken after the end of the program: more than the kernel keeps of a terminal.
 MOST_LEFT = 1 << 20
+
+
+def _reads(pid: int, terminal: str) -> bool:
+    """Whether a process is in a read of a terminal at this moment, in its first thread."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+        # All processors that Linux runs Python on have one of these.
+        if words[0] not in READS:
+            return False
+        return os.path.realpath(f"/proc/{pid}/fd/{int(words[1], 16)}") == terminal
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 class Left(Enum):
@@ -111,6 +129,21 @@ class ProgramTerminal:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def visit(self) -> bool:
+        """As :meth:`show`, for the screen: until the person comes back; whether the program still runs."""
+        while (left := self.show()) is Left.CALLED:
+            pass
+        return left is Left.ASKED
+
+    @property
+    def ended(self) -> bool:
+        """Whether the program has ended."""
+        return bool(select.select([self._program.ended], [], [], 0)[0])
+
+    def awaits_input(self) -> bool:
+        """Whether some process of the program that has the terminal is in a read of it. Without rights, False."""
+        return any(_reads(pid, self._program.terminal) for pid in (self._program.pid, *descendants(self._program.pid)))
+
     def call_back(self) -> None:
         """Have :meth:`show` return, the present one or the next. From any thread."""
         os.write(self._caller, b"!")
@@ -142,13 +175,25 @@ class ProgramTerminal:
             poll.poll()
             if data := self._read():
                 self._take(data)
-        # The program is gone: all that it wrote is there.  What a daemon of it may still write has no end.
-        left = MOST_LEFT
-        while left > 0 and (data := self._read()):
-            self._take(data)
-            left -= len(data)
+        self._read_rest()
         if rest := self._lines.rest():
             self._tell(rest)
+
+    def _read_rest(self) -> None:
+        """The program is gone: what it wrote last may still be on its way; what a daemon of it writes has no end."""
+        left = MOST_LEFT
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        while left > 0 and poll.poll(LAST_WORDS):
+            try:
+                data = os.read(self._master, CHUNK)
+            except BlockingIOError:
+                continue
+            except OSError:
+                # EIO: nobody has it open, and all is read.
+                return
+            self._take(data)
+            left -= len(data)
 
     def _read(self) -> bytes:
         """What is there, maybe nothing."""

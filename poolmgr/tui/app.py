@@ -24,6 +24,7 @@ from poolmgr.model.control import PoolControl
 from poolmgr.model.fleet import Fleet
 from poolmgr.model.requests import Reply
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.terminal import OwnTerminal
 from poolmgr.tui.ascii import AsciiFilter
 from poolmgr.tui.commands import Acts
 from poolmgr.tui.draft import Draft
@@ -46,6 +47,8 @@ from poolmgr.tui.watched import Watched
 #: What is done when the work has ended; returns what went wrong, in one sentence.
 OnDone = Callable[[PoolSnapshot], str]
 
+#: Seconds between two looks at the program that has a terminal of its own: whether it waits for input.
+PROGRAM_LOOK = 1.0
 #: Seconds for which one sentence about the settings file is shown: they come when nobody expects them.
 PROBLEM_SECONDS = 15
 
@@ -76,6 +79,7 @@ class PoolmgrApp(SendingApp):
         note: str = "",
         attached: bool = False,
         read_only: bool = False,
+        terminal: OwnTerminal | None = None,
     ) -> None:
         """Show ``pools``.
 
@@ -88,6 +92,7 @@ class PoolmgrApp(SendingApp):
             note: What the operator should know from the first.
             attached: The one pool is another program's: leaving changes nothing, and asks nothing.
             read_only: What would change the one pool is greyed.
+            terminal: Of the program whose pools they are, if it has one of its own.
             on_done: Called in a thread when the work has ended; returns what went wrong.
         """
         self.settings = Settings() if settings is None else settings
@@ -96,6 +101,9 @@ class PoolmgrApp(SendingApp):
         self._on_done = on_done
         self._rest = rest
         self._note = note
+        self._terminal = terminal
+        #: Whether the program waited for input at the last look.
+        self._awaited = False
         self.wishes = Wishes(self)
         self._ascii_filter = AsciiFilter()
         self.set_reactive(PoolmgrApp.ascii, ascii)
@@ -108,6 +116,9 @@ class PoolmgrApp(SendingApp):
         if self._note:
             self.notify(self._note, severity="warning", timeout=PROBLEM_SECONDS, markup=False)
         self.start_pulling()
+        if self._terminal is not None:
+            self.set_interval(PROGRAM_LOOK, self._look_at_program)
+            self._look_at_program()
         self.wishes.follow(self.refresh_hz)
 
     def on_unmount(self) -> None:
@@ -169,6 +180,8 @@ class PoolmgrApp(SendingApp):
             return self.fleet.opener is not None or None
         if action == "live":
             return self.moment is not None or None
+        if action == "terminal":
+            return self._terminal is not None or None
         if action == "next_pool":
             return len(self.watched) > 1 or None
         return super().check_action(action, parameters)
@@ -194,6 +207,33 @@ class PoolmgrApp(SendingApp):
             self.tell(PAST, ok=False)
             return False
         return await super().run_action(action, default_namespace, namespaces)
+
+    # --- the program's own terminal
+
+    def action_terminal(self) -> None:
+        """Show the program's own terminal in place of the screen, until the person comes back."""
+        if self._terminal is None:
+            return
+        with self.suspend():
+            there = self._terminal.visit()
+        if not there:
+            self.exit(QuitChoice.LEAVE)
+
+    def on_resize(self) -> None:
+        """The program's terminal is as large as this one."""
+        if self._terminal is not None:
+            self._terminal.fit()
+
+    def _look_at_program(self) -> None:
+        assert self._terminal is not None
+        if self._terminal.ended:
+            # Whoever runs it leaves with it; it may have ended before this screen was there.
+            self.exit(QuitChoice.LEAVE)
+            return
+        awaits = self._terminal.awaits_input()
+        if awaits and not self._awaited:
+            self.tell("the program waits for input: press i to type")
+        self._awaited = awaits
 
     def action_pace(self, step: int) -> None:
         """More pictures a second, or fewer."""

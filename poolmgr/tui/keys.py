@@ -169,6 +169,8 @@ KEYS: tuple[Key, ...] = (
         "App", "app", "!"),
     Key("app.settings", "comma", "app.settings", "Settings", "The settings, and the file that keeps them",
         "App", "app", ","),
+    Key("app.terminal", "i", "app.terminal", "Input",
+        "The program's own terminal: see what it shows and type into it; ctrl+] comes back", "App", "app", "i"),
     Key("app.quit", "q", "app.quit", "Quit", "Leave: the pool drains, terminates or goes on, as you choose",
         "App", "app", "q", foot=4),
     Key("app.palette", "ctrl+p,colon", "app.command_palette", "Palette", "Find any act by its name", "App", "app",

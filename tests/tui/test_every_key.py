@@ -539,6 +539,13 @@ async def releases_lock(cockpit: Cockpit) -> None:
     await cockpit.until(lambda: cockpit.control.requests == [ReleaseLock(3)])
 
 
+async def no_terminal(cockpit: Cockpit) -> None:
+    """Without a program there is no terminal to show; with one, tests/cli/test_run_terminal.py does."""
+    assert cockpit.app.check_action("terminal", ()) is None
+    await cockpit.pilot.press("i")
+    assert len(cockpit.app.screen_stack) == 1
+
+
 CASES: dict[str, Press] = {
     "move.down": moves(("j", 1), ("down", 2)),
     "move.up": moves(("j", 1), ("j", 2), ("k", 1), ("up", 0)),
@@ -612,6 +619,7 @@ CASES: dict[str, Press] = {
     "app.help": opens(HelpScreen, "question_mark"),
     "app.alerts": reads_alerts,
     "app.settings": opens(SettingsScreen, "comma"),
+    "app.terminal": no_terminal,
     "app.quit": opens(QuitScreen, "q"),
     "app.palette": palette,
 }

@@ -91,16 +91,12 @@ class PoolHeader(Widget):
 
 
 def _identity(snapshot: PoolSnapshot, width: int, place: str, *, past: bool) -> list[Piece]:
-    there = len(snapshot.workers)
     pieces: list[Piece] = [
         (" poolmgr ", "bold $text-primary"),
         (f" {harmless(snapshot.name)} ", "bold"),
         ("[PAST]", "bold $text-warning") if past else _state(snapshot),
         *([(f"  {place}", "$text-accent")] if place else []),
-        (f"  {plural(there, 'worker')}", "")
-        if past
-        else (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
-        (f"  {snapshot.start_method}", ""),
+        *_crew(snapshot, past=past),
         (f"  up {clock(snapshot.uptime)}", ""),
     ]
     if width >= ROOMY and not past:
@@ -143,9 +139,26 @@ def past_lines(snapshot: PoolSnapshot, width: int) -> list[Content]:
     ]
 
 
+def _crew(snapshot: PoolSnapshot, *, past: bool) -> list[Piece]:
+    """Who works there, and how it is run."""
+    there = len(snapshot.workers)
+    if snapshot.bare:
+        return [(f"  {there} process{'es' * (there != 1)}", ""), (f"  {snapshot.engine}", "$text-warning")]
+    pieces: list[Piece] = [
+        (f"  {plural(there, 'worker')}", "")
+        if past
+        else (f"  {there}/{snapshot.size} workers", "$text-warning" if there != snapshot.size else ""),
+        (f"  {snapshot.start_method}", ""),
+    ]
+    return [*pieces, (f"  {harmless(snapshot.engine)}", "$text-accent")] if snapshot.engine else pieces
+
+
 def progress_line(snapshot: PoolSnapshot, width: int) -> Content:
     """How many jobs ended of those there will be, as numbers, bar and percent, and when it will be over."""
     counts, whole = snapshot.counts, snapshot.whole
+    if whole == 0 and snapshot.engine:
+        # Only the program gives it any.
+        return Content.assemble((" no jobs yet", "$text-muted"))
     if whole == 0:
         return Content.assemble(
             (" no jobs yet: press ", "$text-muted"), ("a", "bold"), (" to submit one", "$text-muted")
