@@ -37,20 +37,20 @@ TOPICS = (
     "deadlock",
 )
 
-#: For each script, a line of it and what makes its outcome a wrong one.
+#: For each script, a line of it and what makes its outcome a wrong one, each time: no race.
 FAULTS = {
     "process": ("    sys.exit(3)", "    sys.exit(4)"),
     "queue": ("        taken += 1\n", "        taken += 2\n"),
     "pipe": ("    answers.send(checksum)", "    answers.send(checksum + 1)"),
     "pool": ("        ordered.append(pair)", "        ordered.insert(0, pair)"),
     "async_result": ("            for path in paths:", "            for path in paths[1:]:"),
-    "shared_memory": ("        with counter.get_lock():\n            counter", "        if True:\n            counter"),
+    "shared_memory": ("get_lock():\n            counter.value += 1", "get_lock():\n            counter.value += 2"),
     "synchronisation": ("        old, new = (generation % 2)", "        old, new = ((generation + 1) % 2)"),
     "start_methods": ('        "files": len(index),', '        "files": 7,'),
     "costs": ("connection.recv(1)", "connection.recv(1) * 2"),
     "errors": ('    return text.count("\\n")', "    return 0"),
     "executors": ("(LIBRARY / name).read_bytes()", "os.urandom(8)"),
-    "manager": ("counts.get(kind, 0) + number", "number"),
+    "manager": ("        finished.append(name)\n", ""),
     "deadlock": ("    balance[target] += amount", "    balance[target] += 2 * amount"),
 }
 
