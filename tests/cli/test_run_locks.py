@@ -62,6 +62,26 @@ PLAIN = """
         a.join(), b.join()
 """
 
+#: A pool whose jobs do all of their work under one lock, until they are told to stop.
+BUSY = """
+    import multiprocessing, os, time
+
+    def keep(lock):
+        global results
+        results = lock
+
+    def write(number):
+        with results:
+            time.sleep(0.02)
+
+    if __name__ == "__main__":
+        ctx = multiprocessing.get_context("fork")
+        ledger = ctx.Lock()
+        with ctx.Pool(3, keep, (ledger,)) as pool:
+            while not os.path.exists("go"):
+                pool.map(write, range(30), 1)
+"""
+
 
 def picture(shows: Callable[[PoolSnapshot], object]) -> PoolSnapshot:
     """The first picture on the board that shows what is waited for."""
@@ -120,6 +140,17 @@ def test_deadlock_without_a_pool_is_seen(tmp_path: Path) -> None:
         assert len(snapshot.workers) == 3
         lines = [line.text for line in snapshot.log if "deadlock" in line.text]
         assert any("stands at" in line and "take" in line for line in lines), lines
+
+
+def test_pool_that_waits_for_one_lock_is_told_so(tmp_path: Path) -> None:
+    """Jobs that do all of their work under one lock are LOCK-BOUND, and those who wait name it."""
+    with running(script(tmp_path, BUSY), cwd=tmp_path):
+        snapshot = picture(lambda it: it.verdict is not None and it.verdict.rule is Rule.LOCK_BOUND)
+        assert snapshot.verdict is not None
+        assert "of the workers' time goes into waiting for lock ledger (program.py:" in snapshot.verdict.text
+        assert "times it was not free" in snapshot.verdict.text
+        assert not [line for line in snapshot.log if line.level == "error"]
+        (tmp_path / "go").touch()
 
 
 def test_locks_can_be_left_alone(tmp_path: Path) -> None:

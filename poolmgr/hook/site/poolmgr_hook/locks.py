@@ -35,6 +35,9 @@ SLICE = 1.0
 _table: at.Table | None = None
 #: By slot, the objects that this process has made, so that it is known when they are gone.
 _made: dict[tuple[int, int], Any] = {}
+#: Columns of calls by code and instruction: to look one up goes through all of a function's code.
+_columns: dict[tuple[Any, int], int] = {}
+_MOST_COLUMNS = 500
 
 
 def table() -> at.Table:
@@ -167,11 +170,21 @@ def _whole(file: str) -> str:
 
 def _column(frame: Any) -> int:
     """The column of the call that a frame is at, from 0; -1 where this Python does not know."""
-    positions = getattr(frame.f_code, "co_positions", None)
-    if positions is None or frame.f_lasti < 0:
+    place = frame.f_code, frame.f_lasti
+    column = _columns.get(place)
+    if column is None:
+        if len(_columns) >= _MOST_COLUMNS:
+            _columns.clear()
+        column = _columns[place] = _find_column(*place)
+    return column
+
+
+def _find_column(code: Any, instruction: int) -> int:
+    positions = getattr(code, "co_positions", None)
+    if positions is None or instruction < 0:
         return -1
     for number, found in enumerate(positions()):
-        if number == frame.f_lasti // 2:
+        if number == instruction // 2:
             return -1 if found[2] is None else int(found[2])
     return -1
 
