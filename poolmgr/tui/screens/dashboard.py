@@ -6,7 +6,7 @@ Runs in the app's thread. It draws the app's newest snapshot and turns keys into
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from poolmgr.model.snapshot import PoolSnapshot
@@ -14,10 +14,11 @@ from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.view import Filtered, View
 from poolmgr.tui.widgets.chart import Chart
 from poolmgr.tui.widgets.filter_line import FilterLine
-from poolmgr.tui.widgets.job_text import JobText, describe
+from poolmgr.tui.widgets.job_text import describe
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.stream import StreamView
+from poolmgr.tui.widgets.text_lines import TextPane
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
 
@@ -39,8 +40,7 @@ class Dashboard(View):
                 yield FilterLine("words, or state:FK, fn:name, elapsed>1s")
             with Vertical(id="beside"):
                 yield Chart(id="throughput")
-                with VerticalScroll(id="detail", can_focus=False):
-                    yield JobText(id="detail-text")
+                yield TextPane(id="detail")
         yield LogView(id="log")
 
     def take(self, snapshot: PoolSnapshot) -> None:
@@ -58,7 +58,7 @@ class Dashboard(View):
     def take_cursor(self) -> None:
         """The detail and the footer say what is true for the row under the cursor."""
         super().take_cursor()
-        pane = self.query_one("#detail", VerticalScroll)
+        pane = self.query_one(TextPane)
         snapshot, target = self.cockpit.snapshot, self.target()
         if snapshot is None or not pane.display:
             return
@@ -70,7 +70,7 @@ class Dashboard(View):
             title = f"Detail: job {target.id}, follows the cursor"
             text = describe(target.job, snapshot, self.cockpit.history)
         retitle(pane, Content(title))
-        self.query_one(JobText).take(text)
+        pane.take(text)
 
     def on_resize(self) -> None:
         """A pane that the new size hides cannot keep the focus."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.strip import Strip
 from textual.widget import Widget
 
 from poolmgr.model.snapshot import PoolSnapshot, Rule, Verdict
 from poolmgr.tui.format import bar, clock, count, fit, harmless, plural, rate, spark, time_of_day
 from poolmgr.tui.marks import POOL_STYLES
+from poolmgr.tui.repaint import regions
+from poolmgr.tui.widgets.text_lines import TextLines
 
 Piece = tuple[str, str]
 
@@ -32,6 +35,7 @@ class PoolHeader(Widget):
         self._words: tuple[str, ...] = ()
         self._trouble = self._place = self._waiting = ""
         self._past = False
+        self._lines = TextLines(self)
 
     def take(
         self,
@@ -60,21 +64,41 @@ class PoolHeader(Widget):
         self._place, self._waiting = place, harmless(waiting)
         # One line more, once there is a verdict.
         self.set_class(snapshot is not None and (past or snapshot.verdict is not None), "-why")
-        self.refresh()
+        width = self.size.width
+        changed = self._lines.take(self._told(width), width)
+        if changed:
+            self.refresh(*regions(changed, width))
 
     def render(self) -> Content:
-        """The lines."""
-        width = self.size.width
+        """All of it; what the mouse selects is taken out of that."""
+        return self._lines.content
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        return self._lines.strip(y, self.size.width)
+
+    def on_resize(self) -> None:
+        """Another width has room for other pieces."""
+        self._lines.take(self._told(self.size.width), self.size.width)
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Another theme has other colours."""
+        self._lines.forget()
+        super().notify_style_update()
+
+    def _told(self, width: int) -> list[Content]:
         snapshot = self._snapshot
         if snapshot is None:
             text = self._trouble or self._waiting
-            return Content.assemble((" poolmgr  ", "bold"), (text, "$text-error" if self._trouble else "$text-muted"))
+            style = "$text-error" if self._trouble else "$text-muted"
+            return [Content.assemble((" poolmgr  ", "bold"), (text, style))]
         if self._past:
-            return Content("\n").join([self._first(snapshot, width), *past_lines(snapshot, width)])
+            return [self._first(snapshot, width), *past_lines(snapshot, width)]
         lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
         if snapshot.verdict is not None:
             lines.append(verdict_line(snapshot.verdict, width))
-        return Content("\n").join(lines)
+        return lines
 
     def _first(self, snapshot: PoolSnapshot, width: int) -> Content:
         right: list[Piece] = [(f" {word} ", "$text-warning reverse") for word in self._words]

@@ -99,6 +99,8 @@ class StreamView(ScrollView, can_focus=True):
         self._inks: dict[str, Style] = {}
         #: What each visible line shows now.
         self._painted: dict[int, Runs] = {}
+        #: The room for lines, and what it was found out for.
+        self._measured: tuple[tuple[Size, bool], Size] | None = None
 
     # --- what others ask and give
 
@@ -136,12 +138,20 @@ class StreamView(ScrollView, can_focus=True):
     # --- measures
 
     @property
+    def _room(self) -> Size:
+        """Where lines are drawn. Asked for by each of them many times, and dear to find out."""
+        key = (self._size, self.show_vertical_scrollbar)
+        if self._measured is None or self._measured[0] != key:
+            self._measured = (key, self.scrollable_content_region.size)
+        return self._measured[1]
+
+    @property
     def _width(self) -> int:
-        return self.scrollable_content_region.width
+        return self._room.width
 
     @property
     def _height(self) -> int:
-        return self.scrollable_content_region.height
+        return self._room.height
 
     @property
     def _lines(self) -> int:
