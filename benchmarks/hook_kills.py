@@ -108,6 +108,10 @@ def shoot(folder: str, kills: int, rng: random.Random) -> tuple[int, int]:
     deadline = time.monotonic() + LATE
     while hits < kills and time.monotonic() < deadline:
         seen = reader.read()
+        for worker in seen.workers.values():
+            if not is_alive(worker):
+                # As whoever watches a run does: the dead are not to be looked at again and again.
+                reader.forget(worker.pid)
         alive = [one for one in seen.workers.values() if one.running and is_alive(one)]
         if not alive:
             time.sleep(0.001)
