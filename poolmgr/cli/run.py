@@ -48,6 +48,12 @@ class ThenProgram(click.Command):
 @click.argument("words", metavar="SCRIPT|-m MODULE|PROGRAM [ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @name_option
 @click.option("--python", metavar="PYTHON", help="The Python for a script or a module.  [default: of the active venv]")
+@click.option(
+    "--engine",
+    type=click.Choice(["stock", "poolmgr"]),
+    default="stock",
+    help="Whose engine runs its multiprocessing.Pool.  [default: stock, its own]",
+)
 @click.option("--headless", is_flag=True, help="No screen: the program has the terminal to itself.")
 @click.option("--detach", is_flag=True, help="Come back at once: the program runs on, and others look at it.")
 @click.option("--no-locks", is_flag=True, help="Do not track its locks and queues: for millions of them a second.")
@@ -58,6 +64,7 @@ def run(
     words: tuple[str, ...],
     name: str | None,
     python: str | None,
+    engine: str,
     headless: bool,
     detach: bool,
     no_locks: bool,
@@ -75,24 +82,26 @@ def run(
     try:
         command = find_command(words, python, os.environ)
         if detach:
-            return _detach(command, name or "", locks=not no_locks)
+            return _detach(command, name or "", locks=not no_locks, engine=engine)
         terminal = None if headless else _terminal()
         if terminal is None:
-            return _without_screen(command, name or "", locks=not no_locks, verbose=verbose)
+            return _without_screen(command, name or "", locks=not no_locks, engine=engine, verbose=verbose)
         from poolmgr.cli.run_screen import run_on
 
-        return run_on(terminal, command, name or "", choose_look(ascii, config, None), locks=not no_locks)
+        return run_on(
+            terminal, command, name or "", choose_look(ascii, config, None), locks=not no_locks, engine=engine
+        )
     except NotStarted as error:
         tell(f"poolmgr: {error}")
         return error.exit_code
 
 
-def _without_screen(command: Command, name: str, *, locks: bool, verbose: bool) -> int:
+def _without_screen(command: Command, name: str, *, locks: bool, engine: str, verbose: bool) -> int:
     from poolmgr.runners.program import attend, hold_signals
     from poolmgr.runners.run import Run
 
     hold_signals()
-    with Run(command, name, locks=locks) as opened:
+    with Run(command, name, locks=locks, engine=engine) as opened:
         program = opened.start()
         opened.observe()
         code = attend(program)
@@ -102,10 +111,10 @@ def _without_screen(command: Command, name: str, *, locks: bool, verbose: bool) 
     return code
 
 
-def _detach(command: Command, name: str, *, locks: bool) -> int:
+def _detach(command: Command, name: str, *, locks: bool, engine: str) -> int:
     from poolmgr.runners.detached import detach
 
-    started, code = detach(command, name, locks=locks)
+    started, code = detach(command, name, locks=locks, engine=engine)
     if started:
         result(f"{started}\nsee it: poolmgr attach {started.split()[0]}, poolmgr top; wait for it: poolmgr wait")
     return code

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 NOTE = "The program has a terminal of its own: i shows it and types into it, ctrl+] comes back. q leaves this screen."
 
 
-def run_on(terminal: int, command: Command, name: str, look: Look, *, locks: bool) -> int:
+def run_on(terminal: int, command: Command, name: str, look: Look, *, locks: bool, engine: str) -> int:
     """Run a program on a terminal of its own, and show it and its pools on the person's.
 
     Returns:
         The program's exit code.
     """
-    with Run(command, name, locks=locks) as opened, contextlib.ExitStack() as stack:
+    with Run(command, name, locks=locks, engine=engine) as opened, contextlib.ExitStack() as stack:
         program = opened.start(terminal)
         shown = opened.show_on(terminal)
         stack.callback(passing_on(program))

@@ -25,7 +25,7 @@ from poolmgr.runners.spool import CHUNK, Lines
 LAST_WORDS = 1.0
 
 
-def detach(command: Command, name: str, *, locks: bool = True) -> tuple[str, int]:
+def detach(command: Command, name: str, *, locks: bool = True, engine: str = "stock") -> tuple[str, int]:
     """Start a program that runs on when this process has ended. Called before any thread is started.
 
     Returns:
@@ -40,7 +40,7 @@ def detach(command: Command, name: str, *, locks: bool = True) -> tuple[str, int
         code = 1
         try:
             os.setsid()
-            code = _run(command, name, writer, locks=locks)
+            code = _run(command, name, writer, locks=locks, engine=engine)
         except NotStarted as error:
             os.write(2, f"poolmgr: {error}\n".encode())
             code = error.exit_code
@@ -54,12 +54,12 @@ def detach(command: Command, name: str, *, locks: bool = True) -> tuple[str, int
     return "", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _run(command: Command, name: str, writer: int, *, locks: bool) -> int:
+def _run(command: Command, name: str, writer: int, *, locks: bool, engine: str) -> int:
     hold_signals()
     null = os.open(os.devnull, os.O_RDWR)
     if os.isatty(0):
         os.dup2(null, 0)
-    with Run(command, name, locks=locks) as opened:
+    with Run(command, name, locks=locks, engine=engine) as opened:
         output, given = os.pipe()
         streams = [given if _is_read_by_somebody(fd) else fd for fd in (1, 2)]
         program = opened.start(streams=(streams[0], streams[1]))

@@ -1,6 +1,6 @@
 """What is seen of a running program: its pools come and go, each in a seat with a collector, a board and a control.
 
-    read      the run's folder, four times a second                                              (monitor/observed.py)
+    read      the run's folder, four times a second                                              (monitor/run_reader.py)
     locks     who holds and who waits, in the pictures of all pools                             (monitor/lock_watch.py)
     seats     a pool that has lived for a moment gets one; the next pool may take it            (monitor/seat.py)
     the fleet the app shows the seats                                                            (model/fleet.py)
@@ -22,7 +22,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from poolmgr.control.observed import ObservedControl
+from poolmgr.control.remote import RemoteControl
 from poolmgr.control.stock import StockActs
+from poolmgr.errors import UsageError
 from poolmgr.model.fleet import Fleet, Member
 from poolmgr.model.requests import FASTEST_PACE, WISH
 from poolmgr.model.snapshot import NO_POOL, NOT_INSTRUMENTED
@@ -35,6 +37,7 @@ from poolmgr.monitor.run_log import RunLog
 from poolmgr.monitor.run_reader import Reader
 from poolmgr.monitor.seat import Seat
 from poolmgr.runners.program import Program
+from poolmgr.runtime import folder
 from poolmgr.runtime.procfs import alive
 from poolmgr.runtime.tree import descendants
 
@@ -92,6 +95,7 @@ class Observed:
         self._always = always
         self._found: Callable[[], None] | None = found
         self._taken: list[Taken] = []
+        self._followed: list[RemoteControl] = []
         self._begun = time.monotonic()
         self._instrumented = False
         #: Whether the program's processes share locks or queues of its own: then it is shown without a pool too.
@@ -115,6 +119,8 @@ class Observed:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
+        for control in self._followed:
+            control.close()
         for taken in reversed(self._taken):
             taken.seat.closed = True
             taken.stack.close()
@@ -171,6 +177,7 @@ class Observed:
         self._instrumented = self._instrumented or bool(seen.hellos)
         self._records.update(seen.pools)
         self._tell_notes(seen)
+        self._follow_published(seen, living)
         self._seat_pools(seen, living)
         for taken in self._taken:
             pool = taken.seat.pool
@@ -203,7 +210,8 @@ class Observed:
         seated = {taken.seat.pool.key for taken in self._taken if taken.seat.pool is not None}
         now = time.monotonic_ns()
         for key, record in sorted(seen.pools.items(), key=lambda pair: pair[1].born_ns):
-            if key in seated or key in self._told or record.pid not in living or now - record.born_ns < SETTLED * 1e9:
+            young = now - record.born_ns < SETTLED * 1e9
+            if young or key in seated or key in self._told or record.pid not in living or _publishes_itself(record):
                 continue
             taken = next((taken for taken in self._taken if taken.seat.free), None)
             if taken is None and len(self._taken) < MOST_SEATS:
@@ -213,6 +221,26 @@ class Observed:
                 self.log.add(f"pool {key} is not shown: {MOST_SEATS} are already", level="warning")
                 continue
             taken.seat.seat(record)
+            self._tell_found()
+
+    def _follow_published(self, seen: Observation, living: set[int]) -> None:
+        """Pools of poolmgr's engine in the program are on boards of their own: the app follows those."""
+        for key, record in seen.pools.items():
+            if not _publishes_itself(record) or key in self._told or record.pid not in living:
+                continue
+            name = record.facts.get("published", "")
+            entry = next((each for each in folder.entries() if each.pid == record.pid and each.name == name), None)
+            if entry is None:
+                continue
+            self._told.add(key)
+            control = RemoteControl(entry)
+            try:
+                control.__enter__()
+            except UsageError as error:
+                self.log.add(str(error), level="warning")
+                continue
+            self._followed.append(control)
+            self.fleet.add(control, name=name, attached=True)
             self._tell_found()
 
     def _show_program(self) -> None:
@@ -271,3 +299,8 @@ def _has_shared(sync: SyncSnapshot) -> bool:
         )
         for each in sync.objects
     )
+
+
+def _publishes_itself(record: ObservedPool) -> bool:
+    """Whether it is a pool of poolmgr's engine, which is seen by its own board."""
+    return record.facts.get("kind") == "poolmgr"

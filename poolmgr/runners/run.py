@@ -35,12 +35,13 @@ class Run:
         command: What to run.
         name: What its pools are called; the program's name if empty.
         locks: Whether its locks, queues, pipes and shared values are tracked.
+        engine: "stock", or "poolmgr" to have its ``multiprocessing.Pool`` made by poolmgr's engine.
     """
 
-    def __init__(self, command: Command, name: str = "", *, locks: bool = True) -> None:
+    def __init__(self, command: Command, name: str = "", *, locks: bool = True, engine: str = "stock") -> None:
         self.command = command
         self.name = name or command.name
-        self._track_locks = locks
+        self._track_locks, self._engine = locks, engine
         self.log = RunLog()
         self.program: Program
         self.observed: Observed
@@ -61,7 +62,7 @@ class Run:
 
     def start(self, tty: int | None = None, streams: tuple[int, int] | None = None) -> Program:
         """Start the program; the arguments are those of :func:`poolmgr.runners.program.start`."""
-        environment = hook.environment(self.folder.path, locks=self._track_locks)
+        environment = hook.environment(self.folder.path, locks=self._track_locks, engine=self._engine)
         self._begun = time.monotonic()
         self.program = start(self.command.argv, environment, tty=tty, streams=streams)
         self._stack.callback(self.program.close)

@@ -215,3 +215,23 @@ def test_detached_program_runs_on(tmp_path: Path) -> None:
         assert "18 done, 2 failed" in out
     wait_until(lambda: not psutil.pid_exists(owner), what="the run is over")
     assert not psutil.pid_exists(snapshot.pid)
+
+
+def test_engine_of_poolmgr_in_a_program(tmp_path: Path) -> None:
+    """With --engine poolmgr the program's Pool is made by poolmgr's engine, and steered like any pool of it."""
+    with running("--engine", "poolmgr", script(tmp_path, PROGRAM), "Pool", "fork", cwd=tmp_path) as process:
+
+        def found() -> list[PoolSnapshot]:
+            pictures = [each.snapshot for each in look()]
+            return [each for each in pictures if each is not None and each.counts.running == 2]
+
+        wait_until(lambda: len(found()) == 1, what="its pool is on a board of its own")
+        (snapshot,) = found()
+        assert snapshot.engine == ""
+        assert snapshot.counts.submitted == 20
+        done = poolmgr("ctl", str(snapshot.pid), "kill", str(snapshot.workers[0].job_id), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / "go").touch()
+        out, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert len(out.split()) == 20
