@@ -51,6 +51,9 @@ def _view(digit: int, name: str, tooltip: str) -> Key:
     return Key(f"view.{name}", str(digit), f"app.view('{name}')", name.capitalize(), tooltip, "Look", "app", str(digit))
 
 
+#: The head of every view names it beside the verdict.
+VERDICT = Key("look.verdict", "v", "verdict", "Verdict", "To what the verdict points at: its job, its worker or a view",
+    "Look", "view", "v")  # fmt: skip
 KEYS: tuple[Key, ...] = (
     _move("move.down", "down,j", "cursor_down", "j ↓", "one row down"),
     _move("move.up", "up,k", "cursor_up", "k ↑", "one row up"),
@@ -89,6 +92,7 @@ KEYS: tuple[Key, ...] = (
         "app", "w", foot=16),
     Key("look.freeze", "z", "app.freeze", "Freeze", "Freeze the screen, or let it go on; the pool goes on either way",
         "Look", "app", "z", foot=19),
+    VERDICT,
     Key("look.back", "left_square_bracket", "app.travel(-1)", "Back in time",
         "Back in time by one slice: all views show that moment", "Look", "app", "["),
     Key("look.forward", "right_square_bracket", "app.travel(1)", "Forward in time", "Forward by one slice", "Look",

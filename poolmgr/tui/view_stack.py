@@ -183,6 +183,13 @@ class ViewStack(FrameApp):
         (await self._show_view("log")).filter_by(f"job:{job_id}")
 
     @work(group="views")
+    async def show_filtered(self, name: str, text: str) -> None:
+        """Show a view, filtered if there is a text."""
+        view = await self._show_view(name)
+        if text:
+            view.filter_by(text)
+
+    @work(group="views")
     async def show_jobs_of(self, function: str) -> None:
         """Show the jobs of one function alone."""
         (await self._show_view("jobs")).filter_by(f'fn:"{function}"')

@@ -31,7 +31,7 @@ from poolmgr.model.requests import (
     Suspend,
     Uncancel,
 )
-from poolmgr.model.snapshot import JobSnapshot
+from poolmgr.model.snapshot import JobSnapshot, Rule, Verdict
 from poolmgr.model.states import JobState, WorkerState
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.keys import KEYS
@@ -491,6 +491,22 @@ async def palette(cockpit: Cockpit) -> None:
     await finds_act(cockpit)
 
 
+async def shows_verdict(cockpit: Cockpit) -> None:
+    """v opens the job that the verdict names, else the worker, else the view that shows why."""
+    for verdict, screen in (
+        (Verdict(Rule.STRAGGLER, "slow", job_id=10, slot=0), JobDetail),
+        (Verdict(Rule.SKEW, "uneven", slot=0), WorkerDetail),
+        (Verdict(Rule.FAILING, "bad"), JobsView),
+        (Verdict(Rule.STARVED, "idle"), StreamScreen),
+    ):
+        cockpit.control.change(verdict=verdict)
+        cockpit.app.pull()
+        await cockpit.press("1", "v")
+        await cockpit.until(lambda screen=screen: isinstance(cockpit.app.screen, screen))  # type: ignore[misc]
+    await cockpit.press("3")
+    await cockpit.until(lambda: cockpit.jobs.filter_text == "state:FL")
+
+
 def travels(*keys_slices: Any) -> Press:
     """Keys show the moment so many slices of 0.25 s away from the present."""
 
@@ -575,6 +591,7 @@ CASES: dict[str, Press] = {
     "look.maximise": maximises,
     "look.export": opens(ExportScreen, "w"),
     "look.freeze": freezes,
+    "look.verdict": shows_verdict,
     "look.back": travels("left_square_bracket", -1),
     "look.forward": travels("left_curly_bracket", -10, "right_square_bracket", -9),
     "look.far_back": travels("left_curly_bracket", -10),
@@ -659,3 +676,28 @@ async def test_every_key(key: Any) -> None:
 def test_no_test_for_a_key_that_is_gone() -> None:
     """The cases are those of the table."""
     assert set(CASES) == {key.id for key in KEYS}
+
+
+async def test_escape_in_every_view() -> None:
+    """Esc where there is no filter to clear does nothing, also in views that have nothing to filter."""
+    control = picture()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in "12345678":
+            await pilot.press(key)
+            await pilot.pause()
+            before = app.screen
+            await pilot.press("escape")
+            await pilot.pause()
+            assert app.screen is before
+        assert control.requests == []
+
+
+async def test_enter_on_an_idle_worker() -> None:
+    """In the dashboard Enter opens the job of a worker, and of one without a job the worker."""
+    app = PoolmgrApp(FakeControl())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, JobDetail))
+        await pilot.press("escape", "j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, WorkerDetail))

@@ -11,7 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from poolmgr.model.durations import merged
+from poolmgr.model.fleet import Fleet
+from poolmgr.model.requests import Reply, Stack
 from poolmgr.model.snapshot import Rule, Verdict
+from poolmgr.model.states import PoolState
 from poolmgr.model.times import Times
 from poolmgr.tui.app import PoolmgrApp
 from poolmgr.tui.widgets.bars import TimeBar
@@ -24,7 +27,7 @@ from tests.helpers.canvas import Canvas
 from tests.helpers.fake_control import NOW, FakeControl, make_snapshot, make_worker
 from tests.helpers.locked import locked
 from tests.helpers.looks import Picture, each_look
-from tests.helpers.pilot import until
+from tests.helpers.pilot import screen_text, until
 
 
 class Gallery(Vertical):
@@ -130,3 +133,45 @@ def test_locks(picture: Picture, size: str, look: str) -> None:
         return PoolmgrApp(FakeControl(make_snapshot(workers, sync=locked(NOW))), ascii=ascii)
 
     assert picture(locks, size, look, press=["7"])
+
+
+@each_look
+def test_pools(picture: Picture, size: str, look: str) -> None:
+    """Several pools side by side: one busy, one held, one that drains, one of another program."""
+
+    def pools(ascii: bool) -> App[Any]:
+        fleet = Fleet()
+        fleet.add(FakeControl(busy_snapshot()))
+        held = make_snapshot(name="thumbs", state=PoolState.HELD, rate=0.0, eta=None, start_method="spawn")
+        fleet.add(FakeControl(held))
+        fleet.add(FakeControl(make_snapshot((), (), name="nightly", state=PoolState.CLOSE, size=6, eta=2.0)))
+        fleet.add(FakeControl(make_snapshot(name="far", pid=977)), attached=True)
+        return PoolmgrApp(fleet, ascii=ascii)
+
+    assert picture(pools, size, look, press=["5", "j"])
+
+
+@each_look
+def test_past(picture: Picture, size: str, look: str) -> None:
+    """The dashboard seventeen seconds ago: when a worker had been killed and its place was being filled."""
+    assert picture(cockpit, size, look, press=[*["left_curly_bracket"] * 6, "left_square_bracket"])
+
+
+@each_look
+def test_worker_screen(picture: Picture, size: str, look: str) -> None:
+    """One worker: its facts, its graphs, its stack."""
+
+    def worker(ascii: bool) -> App[Any]:
+        control = FakeControl(busy_snapshot())
+        control.past = busy_history()
+        stack = ("ssl.py:1103 read", "socket.py:705 readinto", "pipeline.py:60 head: r = session.get(url)")
+        process = ("nice 0  cpus 0-7  threads 3  fds 14  RSS 1.9G, peak 1.9G",)
+        control.look = lambda request: Reply(True, "", lines=stack if isinstance(request, Stack) else process)
+        return PoolmgrApp(control, ascii=ascii)
+
+    async def open_it(pilot: Pilot[Any]) -> None:
+        await pilot.press("2", *"jjjj", "enter")
+        await until(pilot, lambda: "socket.py:705" in screen_text(pilot.app))
+        await until(pilot, lambda: "nice 0" in screen_text(pilot.app))
+
+    assert picture(worker, size, look, run_before=open_it)

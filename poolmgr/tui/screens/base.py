@@ -20,6 +20,7 @@ from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.draft import draft_of
 from poolmgr.tui.format import count, harmless, plural
+from poolmgr.tui.keys import VERDICT, shown
 from poolmgr.tui.screens.confirm import ConfirmScreen
 from poolmgr.tui.screens.kill import LadderScreen, kill_question
 from poolmgr.tui.screens.submit import SubmitScreen
@@ -92,6 +93,7 @@ class JobScreen(Screen[None]):
             place=cockpit.place,
             waiting=cockpit.waiting,
             past=cockpit.moment is not None,
+            why_key=shown(VERDICT, cockpit.settings.keymap) if "view" in self.SCOPES else "",
         )
 
     def pane(self) -> Widget | None:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
+from poolmgr.model.snapshot import PoolSnapshot, Rule, WorkerSnapshot
 from poolmgr.model.states import JobState
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.screens.base import Target
@@ -32,6 +32,22 @@ from poolmgr.tui.widgets.virtual_table import VirtualTable
 from poolmgr.tui.widgets.workers_table import WorkersTable
 
 Filtered = JobsTable | WorkersTable | FunctionsTable | LocksTable | PoolsTable | LogView
+
+#: The view that shows why, and what it is filtered by, where a verdict names no job and no worker.
+POINTS_AT = {
+    Rule.DEAD_LOOP: ("log", "level:error"),
+    Rule.FAILING: ("jobs", "state:FL"),
+    Rule.LOCK_BOUND: ("locks", ""),
+    Rule.STRAGGLER: ("jobs", "state:R"),
+    Rule.IPC_BOUND: ("functions", ""),
+    Rule.STARVED: ("stream", ""),
+    Rule.OVERSUBSCRIBED: ("workers", ""),
+    Rule.WAITING_ON_IO: ("workers", ""),
+    Rule.MEMORY: ("workers", ""),
+    Rule.START_UP: ("log", ""),
+    Rule.SKEW: ("stream", ""),
+    Rule.HEALTHY: ("functions", ""),
+}
 
 _LIST_ACTS = ("sort", "invert", "group", "columns", "follow", "mark", "mark_like", "unmark")
 
@@ -220,18 +236,26 @@ class View(PoolScreen):
         self.open_row()
 
     def open_row(self) -> None:
-        """Show what is under the cursor: the job, in most views."""
-        target = self.target()
+        """Show what is under the cursor: the job, and of a worker without one the worker."""
+        target, worker = self.target(), self.worker()
         if target is not None:
             self.cockpit.open_job(target.id)
+        elif worker is not None:
+            self.cockpit.open_worker(worker)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done now."""
         if action == "open":
             table = self.pane_list
             on_group = table is not None and table.cursor_entry is not None and table.cursor_row is None
-            openable = table.cursor_row is not None if isinstance(table, FunctionsTable) else self.target() is not None
+            row = None if table is None else table.cursor_row
+            openable = (
+                row is not None if isinstance(table, FunctionsTable | WorkersTable) else self.target() is not None
+            )
             return on_group or openable or None
+        if action == "verdict":
+            snapshot = self.cockpit.snapshot
+            return (snapshot is not None and snapshot.verdict is not None) or None
         if action == "filter":
             filtered = self.filtered()
             return (filtered is not None and filtered.display) or None
@@ -274,8 +298,24 @@ class View(PoolScreen):
 
     def action_clear(self) -> None:
         """Clear the filter."""
-        if self.query_one(FilterLine).close():
+        # The stream has nothing to filter.
+        line = next(iter(self.query(FilterLine)), None)
+        if line is not None and line.close():
             self._focus_filtered()
+
+    def action_verdict(self) -> None:
+        """Go to what the verdict points at."""
+        snapshot = self.cockpit.snapshot
+        verdict = None if snapshot is None else snapshot.verdict
+        if snapshot is None or verdict is None:
+            return
+        worker = next((worker for worker in snapshot.workers if worker.slot == verdict.slot), None)
+        if verdict.job_id is not None and snapshot.job(verdict.job_id) is not None:
+            self.cockpit.open_job(verdict.job_id)
+        elif worker is not None:
+            self.cockpit.open_worker(worker)
+        else:
+            self.cockpit.show_filtered(*POINTS_AT[verdict.rule])
 
     def action_maximise(self) -> None:
         """Give the screen to the pane in focus, or take it back."""

@@ -34,7 +34,7 @@ class PoolHeader(Widget):
         self._hertz = 0.0
         self._words: tuple[str, ...] = ()
         self._trouble = self._place = self._waiting = ""
-        self._past = False
+        self._past, self._why_key = False, ""
         self._lines = TextLines(self)
 
     def take(
@@ -47,6 +47,7 @@ class PoolHeader(Widget):
         place: str = "",
         waiting: str = WAITING,
         past: bool = False,
+        why_key: str = "",
     ) -> None:
         """Show this picture.
 
@@ -58,8 +59,9 @@ class PoolHeader(Widget):
             place: Which of several pools it is; empty if there is one.
             waiting: What is said where there is no picture yet.
             past: It is a picture of the past.
+            why_key: The key that shows what the verdict points at.
         """
-        self._past = past
+        self._past, self._why_key = past, why_key
         self._snapshot, self._hertz, self._words, self._trouble = snapshot, hertz, words, harmless(trouble)
         self._place, self._waiting = place, harmless(waiting)
         # One line more, once there is a verdict.
@@ -97,7 +99,7 @@ class PoolHeader(Widget):
             return [self._first(snapshot, width), *past_lines(snapshot, width)]
         lines = [self._first(snapshot, width), progress_line(snapshot, width), figures_line(snapshot, width)]
         if snapshot.verdict is not None:
-            lines.append(verdict_line(snapshot.verdict, width))
+            lines.append(verdict_line(snapshot.verdict, width, self._why_key))
         return lines
 
     def _first(self, snapshot: PoolSnapshot, width: int) -> Content:
@@ -235,13 +237,17 @@ def figures_line(snapshot: PoolSnapshot, width: int) -> Content:
     return Content.assemble(*_fitting(pieces, width))
 
 
-def verdict_line(verdict: Verdict, width: int) -> Content:
-    """Why the pool is as fast as it is, and the one thing to do about it, as far as there is room."""
+def verdict_line(verdict: Verdict, width: int, key: str = "") -> Content:
+    """Why the pool is as fast as it is, and the one thing to do about it, as far as there is room.
+
+    ``key`` shows what it points at.
+    """
     style = "$text-success" if verdict.rule is Rule.HEALTHY else "$text-warning"
     pieces = [(" WHY  ", "$text-muted"), (f"{verdict.rule}  ", f"bold {style}")]
-    room = width - sum(len(text) for text, _ in pieces)
+    right = [("  ", ""), (key, "bold"), (" show ", "$text-muted")] if key and width >= 60 else []
+    room = width - sum(len(text) for text, _ in (*pieces, *right))
     words = harmless(f"{verdict.text}  {verdict.advice}".rstrip())
-    return Content.assemble(*pieces, fit(words, max(0, room)).rstrip())
+    return Content.assemble(*pieces, fit(words, max(0, room)) if right else fit(words, max(0, room)).rstrip(), *right)
 
 
 def _bad(number: int, word: str, style: str) -> Piece:

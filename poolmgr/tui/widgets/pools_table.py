@@ -170,7 +170,10 @@ def _rate(row: PoolRow, width: int) -> Cell:
 
 
 def _eta(row: PoolRow, width: int) -> Cell:
-    return "" if row.snapshot is None or row.snapshot.eta is None else clock(row.snapshot.eta)
+    snapshot = row.snapshot
+    if snapshot is None or snapshot.eta is None or snapshot.counts.ended >= snapshot.whole:
+        return ""
+    return clock(snapshot.eta)
 
 
 def _cpu(row: PoolRow, width: int) -> Cell:
