@@ -50,7 +50,8 @@ def _as_run(entry: Entry, arguments: list[str]) -> int:
     taken = {option.name for option in run.params}
     _refuse({name: option for name, option in FOR_RUN.items() if name not in taken}, entry)
     options = {name: context.params[name] for name in FOR_RUN if name in taken and _was_typed(name)}
-    code: int = context.invoke(run, words=(str(entry.path), *arguments), python=sys.executable, **options)
+    # Many of them have no pool: there is something to see from the first process on.
+    code: int = context.invoke(run, words=(str(entry.path), *arguments), python=sys.executable, screen=True, **options)
     return code
 
 

@@ -54,6 +54,7 @@ class ThenProgram(click.Command):
     default="stock",
     help="Whose engine runs its multiprocessing.Pool.  [default: stock, its own]",
 )
+@click.option("--screen", is_flag=True, help="The screen at once, and not only when there is a pool to see.")
 @click.option("--headless", is_flag=True, help="No screen: the program has the terminal to itself.")
 @click.option("--detach", is_flag=True, help="Come back at once: the program runs on, and others look at it.")
 @click.option("--no-locks", is_flag=True, help="Do not track its locks and queues: for millions of them a second.")
@@ -65,6 +66,7 @@ def run(
     name: str | None,
     python: str | None,
     engine: str,
+    screen: bool,
     headless: bool,
     detach: bool,
     no_locks: bool,
@@ -88,9 +90,8 @@ def run(
             return _without_screen(command, name or "", locks=not no_locks, engine=engine, verbose=verbose)
         from poolmgr.cli.run_screen import run_on
 
-        return run_on(
-            terminal, command, name or "", choose_look(ascii, config, None), locks=not no_locks, engine=engine
-        )
+        look = choose_look(ascii, config, None)
+        return run_on(terminal, command, name or "", look, locks=not no_locks, engine=engine, at_once=screen)
     except NotStarted as error:
         tell(f"poolmgr: {error}")
         return error.exit_code

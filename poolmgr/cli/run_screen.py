@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 NOTE = "The program has a terminal of its own: i shows it and types into it, ctrl+] comes back. q leaves this screen."
 
 
-def run_on(terminal: int, command: Command, name: str, look: Look, *, locks: bool, engine: str) -> int:
-    """Run a program on a terminal of its own, and show it and its pools on the person's.
+def run_on(terminal: int, command: Command, name: str, look: Look, *, locks: bool, engine: str, at_once: bool) -> int:
+    """Run a program on a terminal of its own, and show it and its pools on the person's, at once or when it has a pool.
 
     Returns:
         The program's exit code.
@@ -39,7 +39,7 @@ def run_on(terminal: int, command: Command, name: str, look: Look, *, locks: boo
         program = opened.start(terminal)
         shown = opened.show_on(terminal)
         stack.callback(passing_on(program))
-        opened.observe(found=shown.call_back)
+        opened.observe(always=at_once, found=shown.call_back)
         try:
             note = NOTE
             while (left := shown.show()) in (Left.ASKED, Left.CALLED):

@@ -190,6 +190,23 @@ def test_screen_comes_with_the_pool_and_goes_with_the_program(tmp_path: Path) ->
     assert b"\r\r\n" not in printed
 
 
+def test_screen_at_once(tmp_path: Path) -> None:
+    """--screen shows a program that has no pool, and prints in the end what that printed."""
+    source = """
+        import os, time
+        print("begun")
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        print("over")
+    """
+    with terminal("run", "--screen", script(tmp_path, source), cwd=tmp_path, columns=120) as screen:
+        screen.wait_for("out begun")
+        (tmp_path / "go").touch()
+        assert screen.wait() == 0
+        assert screen.restored
+    assert b"over" in on_normal_screen(screen.written)
+
+
 def test_leaving_the_screen_leaves_the_program(tmp_path: Path) -> None:
     """q gives the terminal back to the program, which ctrl+c then interrupts; the exit code is its own."""
     (tmp_path / "go").touch()
