@@ -35,7 +35,8 @@ def test_opens_a_second_pool(tmp_path: Path) -> None:
         screen.type("5")
         screen.wait_for(">train-2")
         screen.type("q")
-        assert "1 job runs, 0 wait." in screen.wait_for("Quit?")
+        screen.wait_for("Quit?")
+        screen.wait_for("1 job runs, 0 wait.")
         screen.type("T")
         assert screen.wait() == 1
         assert b"train: 0 jobs: 0 done" in screen.written
