@@ -4,8 +4,8 @@ A program's processes are known by a variable in their environment, as it was wh
 made their reaper, so that what loses its parent comes to it and not to the system's first process.
 
 What is left alone: a process that began a session of its own, as daemons do, and one that ignores SIGHUP, as with
-nohup.  Both were told to outlive what had started them.  All else gets a moment to notice by itself, as the resource
-tracker does, then SIGTERM, then SIGKILL.
+nohup, unless this process does too.  Both were told to outlive what had started them.  All else gets a moment to
+notice by itself, as the resource tracker does, then SIGTERM, then SIGKILL.
 
 Thread: the caller's.
 """
@@ -52,6 +52,7 @@ def sweep(mark: bytes, session: int, ours: Collection[int]) -> int:
         session: The session that the program ran in.
         ours: Children of this process that are not the program's.
     """
+    found = _left(mark, session, ours)
     signalled: set[int] = set()
     for wait, signum in ((NOTICE, signal.SIGTERM), (GRACE, signal.SIGKILL)):
         left = _wait_for_ends(mark, session, ours, wait)
@@ -62,7 +63,23 @@ def sweep(mark: bytes, session: int, ours: Collection[int]) -> int:
                 os.kill(pid, signum)
                 os.kill(pid, signal.SIGCONT)
     _wait_for_ends(mark, session, ours, GRACE)
+    _see_off(signalled.union(found), ours)
     return len(signalled)
+
+
+def _left(mark: bytes, session: int, ours: Collection[int]) -> list[int]:
+    return [pid for pid in descendants(os.getpid()) if pid not in ours and _is_left(pid, mark, session)]
+
+
+def _see_off(pids: Collection[int], ours: Collection[int]) -> None:
+    """Reap them: one that is about to end has no environment any more, and whoever is our heir may reap nobody."""
+    deadline = time.monotonic() + GRACE
+    while ending := [pid for pid in pids if _stat(pid)[0] not in ("", "Z", "X")]:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            break
+        _wait_for_one(ending, remaining)
+    reap(ours)
 
 
 def _wait_for_ends(mark: bytes, session: int, ours: Collection[int], seconds: float) -> list[int]:
@@ -70,7 +87,7 @@ def _wait_for_ends(mark: bytes, session: int, ours: Collection[int], seconds: fl
     deadline = time.monotonic() + seconds
     while True:
         reap(ours)
-        left = [pid for pid in descendants(os.getpid()) if pid not in ours and _is_left(pid, mark, session)]
+        left = _left(mark, session, ours)
         remaining = deadline - time.monotonic()
         if not left or remaining <= 0:
             return left
@@ -101,6 +118,9 @@ def _is_left(pid: int, mark: bytes, session: int) -> bool:
                 return False
     except OSError:
         return False
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # We are under nohup ourselves, and all of the program has it from us.
+        return True
     return not has(masks(pid).get("SigIgn", 0), signal.SIGHUP)
 
 

@@ -151,6 +151,20 @@ def test_what_is_left_behind_is_ended(tmp_path: Path) -> None:
     wait_until(lambda: not psutil.pid_exists(daemon), what="the daemon is gone")
 
 
+def test_what_is_left_behind_under_nohup_is_ended(tmp_path: Path) -> None:
+    """That poolmgr ignores SIGHUP, and the program with it, does not make daemons of what the program forgot."""
+    source = """
+        import subprocess, sys
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        forgotten = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], **streams)
+        print(forgotten.pid)
+        forgotten.returncode = 0
+    """
+    command = ["nohup", *COMMAND, "run", str(script(tmp_path, source))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
+    assert not psutil.pid_exists(int(done.stdout))
+
+
 def test_folder_goes_with_the_run(tmp_path: Path) -> None:
     """Nothing of a run stays in the runtime folder, and what a killed one left goes with the next."""
     source = "import os, sys; print(os.environ['POOLMGR_RUN'], flush=True); sys.stdin.read()"

@@ -77,7 +77,11 @@ class PoolHeader(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        return self._lines.strip(y, self.size.width)
+        width = self.size.width
+        if self._lines.width != width:
+            # The first frame of a view is taken before it has a size.
+            self._lines.take(self._told(width), width)
+        return self._lines.strip(y, width)
 
     def on_resize(self) -> None:
         """Another width has room for other pieces."""

@@ -36,6 +36,11 @@ class TextLines:
         return len(self._strips)
 
     @property
+    def width(self) -> int:
+        """The columns that they were made for, 0 if they were not yet."""
+        return self._made_for[0] if self._made_for else 0
+
+    @property
     def content(self) -> Content:
         """All of the text."""
         return Content("\n").join(self._lines)
