@@ -23,7 +23,14 @@ COMMAND = (sys.executable, "-m", "poolmgr")
 def poolmgr(*arguments: str, cwd: Path, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
     """Run ``poolmgr ARGUMENTS`` to its end, without a terminal."""
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=cwd, stdin=stdin, capture_output=True, text=True, timeout=PATIENCE
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        # A screen that draws into a page writes the sizes of its pictures in binary.
+        errors="backslashreplace",
+        timeout=PATIENCE,
     )
 
 
