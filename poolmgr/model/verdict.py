@@ -103,8 +103,11 @@ def straggler(view: View) -> Verdict | None:
         text += ": it waits" if worst.cpu_percent < WAITS else ""
     lock = blocked_text(view.snapshot, worst.pid)
     text += f"; it {lock}" if lock else ""
-    more = len(late) - 1
-    text += f"; so do {more} more" if more else f"; {len(view.snapshot.workers) - 1} others are fine"
+    more, others = len(late) - 1, len(view.snapshot.workers) - 1
+    if more:
+        text += f"; so do {more} more"
+    elif others:
+        text += f"; {others} others are fine" if others > 1 else "; the other one is fine"
     return Verdict(Rule.STRAGGLER, text, "see what it does; stop it if it hangs", worst.job_id, worst.slot)
 
 

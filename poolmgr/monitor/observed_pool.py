@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from poolmgr.hook.site.poolmgr_hook import layout
@@ -173,7 +174,11 @@ class ProgramPool:
     def _set_now(self) -> None:
         seated = self._slots.in_order()
         running = self.jobs.running(seated)
-        queued = self.record.submitted - self.record.finished > len(running)
+        hands = Counter(one.worker.running.job for one in seated if one.worker.running is not None)
+        # Those of a map wait too, though it is one job that runs.
+        queued = self.record.pending > len(running) or any(
+            job.tasks - job.tasks_done > hands[job.id] for job in running.values()
+        )
         self._tape.set_now(seated, self.jobs.waiting(self.record, running), queued=queued and not self.ended)
 
     def _tell_gone(self, seated: Seated, now: int) -> None:

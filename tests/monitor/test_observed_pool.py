@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from poolmgr.engine.tape import Happened, Ran
 from poolmgr.hook.site.poolmgr_hook import layout
 from poolmgr.model.states import JobState, PoolState, WorkerState
@@ -126,6 +128,16 @@ def test_map_runs_until_its_last_task() -> None:
     job = pool.snapshot("x").job(0)
     assert job is not None
     assert (job.state, job.tasks, job.tasks_done) == (JobState.RUNNING, 4, 1)
+
+
+@pytest.mark.parametrize(("finished", "waits"), [(1, True), (2, False)])
+def test_tasks_of_a_map_that_runs_wait(finished: int, waits: bool) -> None:
+    """Of four tasks one or two are done and two in hand: what is then left has not been taken by anybody."""
+    pool, tape, _ = opened()
+    ends = tuple(task(0, sequence=place, outcome=layout.OK) for place in range(finished))
+    first = worker(1, done=finished, finished=ends, running=task(0))
+    pool.take(record(submitted=1, submissions=submitted(0, tasks=4)), [first, worker(2, running=task(0))], ALL)
+    assert tape.look().queued is waits
 
 
 def test_owner_gone_is_the_end() -> None:

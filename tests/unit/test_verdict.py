@@ -174,6 +174,15 @@ def test_straggler_runs_ten_times_the_p99(elapsed: float, rule: Rule) -> None:
         assert (verdict.job_id, verdict.slot) == (3, 2)
 
 
+def test_straggler_has_one_neighbour_or_none() -> None:
+    """What is said of the others is a sentence for one of them too, and nothing where there are none."""
+    two = Scene(2).live().worker(1, elapsed=1.01).verdict().text
+    assert two.endswith("; the other one is fine")
+    one = Scene(1).live().worker(0, elapsed=1.01).verdict()
+    assert one.rule is Rule.STRAGGLER
+    assert "fine" not in one.text
+
+
 def test_many_late_ones_are_no_stragglers() -> None:
     """Where most of the workers take longer, the load has changed."""
     scene = Scene().live()
