@@ -1,4 +1,4 @@
-"""``poolmgr demo``: a real load on real input, under the screen or without it."""
+"""``poolmgr demo``: a real load on real input, under the screen or without it; what is a script goes to demo_script."""
 
 from __future__ import annotations
 
