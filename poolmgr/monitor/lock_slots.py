@@ -88,7 +88,9 @@ class Slots:
 
     def _look_for_waits(self) -> None:
         """The waits of all processes; the file of one that is gone is removed."""
-        self._waits, self._cells, self._stacks = {}, {}, {}
+        waits: dict[int, list[Waiter]] = {}
+        cells: dict[int, tuple[str, int]] = {}
+        stacks: dict[int, int] = {}
         for name in os.listdir(self._folder):
             if not name.startswith("waits.") or not name[6:].isdigit():
                 continue
@@ -105,27 +107,30 @@ class Slots:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
                 continue
-            self._stacks[pid] = words[at.HEAD_STACKS]
+            stacks[pid] = words[at.HEAD_STACKS]
             for cell in range(at.CELL_WORDS, at.CELLS * at.CELL_WORDS, at.CELL_WORDS):
-                if words[cell + at.CELL_SINCE]:
-                    self._add_wait(path, words, cell)
+                waiter = self._waiter(words, cell)
+                if waiter is not None:
+                    waits.setdefault(words[cell + at.CELL_SLOT], []).append(waiter)
+                    cells[waiter.stamp] = path, cell
+        # In one step each: who waits for an order to be carried out looks at them meanwhile.
+        self._waits, self._cells, self._stacks = waits, cells, stacks
 
-    def _add_wait(self, path: str, words: Any, cell: int) -> None:
+    def _waiter(self, words: Any, cell: int) -> Waiter | None:
+        """Who waits, by a cell; None if it tells of no wait, or of one for what is gone."""
         base, stamp = words[cell + at.CELL_SLOT], words[cell + at.CELL_SINCE]
-        if not at.FIRST <= base < at.FIRST + at.SLOTS * at.SLOT_WORDS:
-            return
+        if not stamp or not at.FIRST <= base < at.FIRST + at.SLOTS * at.SLOT_WORDS:
+            return None
         if self._words[base + at.GENERATION] != words[cell + at.CELL_GENERATION]:
-            return
+            return None
         thread, deadline = words[cell + at.CELL_THREAD], words[cell + at.CELL_DEADLINE]
-        waiter = Waiter(
+        return Waiter(
             pid=thread >> 32,
             thread=thread & 0xFFFFFFFF,
             since=self._ago(stamp),
             stamp=stamp,
             limit=(deadline - stamp) / 1e9 if deadline else None,
         )
-        self._waits.setdefault(base, []).append(waiter)
-        self._cells[stamp] = (path, cell)
 
     def _ago(self, stamp: int) -> float:
         return self._wall - (self._now - stamp) / 1e9
@@ -162,6 +167,9 @@ class Slots:
 
     def _owner(self, number: int) -> int:
         base = at.FIRST + (number - 1) * at.SLOT_WORDS
+        return self._id(base)
+
+    def _id(self, base: int) -> int:
         return _id(base, self._words[base + at.GENERATION])
 
     def _text(self, base: int, begin: int, size: int) -> str:
@@ -228,6 +236,13 @@ class Slots:
                 return True
         except OSError:
             return False
+
+    def is_held_since(self, each: SyncObject, stamp: int) -> bool:
+        """Whether an object's slot still tells of the holding that began at ``stamp``."""
+        words, base = self._words, base_of(each)
+        if words is None or self._id(base) != each.id:
+            return False
+        return bool(words[base + at.HOLDER]) and words[base + at.SINCE] == stamp
 
     def is_ordered(self, waiter: Waiter) -> bool:
         """Whether the waiter has still to do what it was ordered."""

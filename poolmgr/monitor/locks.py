@@ -59,8 +59,9 @@ class LockReader:
 
     def close(self) -> None:
         """Let go of the run's files."""
-        self._outside.close()
-        self._slots.close()
+        with self._lock:
+            self._outside.close()
+            self._slots.close()
 
     def read(self) -> SyncSnapshot | None:
         """The program's objects now; None as long as it has made none."""
@@ -181,19 +182,22 @@ class LockReader:
     def release(self, object_id: int) -> Reply:
         """Have one of those who wait for an abandoned lock release it. Takes seconds at the most."""
         with self._lock:
-            waiter, reply = self._order(object_id)
-        if waiter is None:
+            each = self._latest.find(object_id)
+            waiter, reply = self._order(each)
+        if each is None or each.holder is None or waiter is None:
             return reply
         end = time.monotonic() + PATIENCE
         while self._slots.is_ordered(waiter) and time.monotonic() < end:
             time.sleep(_STEP)
         if self._slots.is_ordered(waiter):
             return Reply(False, f"process {waiter.pid} was ordered to do it and has not done so yet")
+        with self._lock:
+            if self._slots.is_held_since(each, each.holder.stamp):
+                return Reply(False, f"{each.label} is not released: process {waiter.pid} waits no more; try again")
         return reply
 
-    def _order(self, object_id: int) -> tuple[Waiter | None, Reply]:
+    def _order(self, each: SyncObject | None) -> tuple[Waiter | None, Reply]:
         """Who was ordered, and what to say once it is done; nobody, and why."""
-        each = next((each for each in self._latest.objects if each.id == object_id), None)
         if each is None:
             return None, Reply(False, "this lock is not there any more")
         holder = each.holder
@@ -201,7 +205,7 @@ class LockReader:
             return None, Reply(
                 False, f"{each.label} is not abandoned: only a lock whose holder is gone can be released"
             )
-        before = self._ordered.get(object_id)
+        before = self._ordered.get(each.id)
         if before is not None and self._slots.is_ordered(before):
             return None, Reply(False, f"process {before.pid} was ordered to release it and has not done so yet")
         waiter = next((waiter for waiter in each.waiters if waiter.limit is None), None)
@@ -209,7 +213,7 @@ class LockReader:
             return None, Reply(False, f"nobody waits for {each.label} without a limit: who does so next can release it")
         if not self._slots.order(waiter, holder.stamp):
             return None, Reply(False, f"process {waiter.pid} does not wait for {each.label} any more: look again")
-        self._ordered[object_id] = waiter
+        self._ordered[each.id] = waiter
         done = f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone"
         return waiter, Reply(True, done)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,6 +107,27 @@ def test_abandoned_lock_is_seen_and_can_be_released(run_folder: str, method: str
         assert child.stdout.readline() == b"got it\n"
         wait_until(lambda: not looked(reader).abandoned)
         assert not reader.release(ledger.id).ok
+
+
+def test_waiter_that_dies_first_has_released_nothing(run_folder: str) -> None:
+    """An order to a waiter that ends before it has carried it out is told as such: the lock is as abandoned as ever."""
+    with program(run_folder, "abandoned", "fork") as (_, reader), ThreadPoolExecutor(1) as operator:
+        sync = picture(reader, lambda sync: sync.abandoned)
+        ledger = named(sync, "ledger")
+        (waiter,) = ledger.waiters
+        os.kill(waiter.pid, signal.SIGSTOP)
+        reply = operator.submit(reader.release, ledger.id)
+        wait_until(lambda: reader._slots.is_ordered(waiter))
+        os.kill(waiter.pid, signal.SIGKILL)
+
+        def answered() -> bool:
+            looked(reader)
+            return reply.done()
+
+        wait_until(answered)
+        assert not reply.result().ok
+        assert "rlock ledger" in reply.result().text
+        assert "is not released" in reply.result().text
 
 
 class Lines:
