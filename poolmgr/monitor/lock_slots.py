@@ -36,6 +36,8 @@ class Slots:
         self._waits: dict[int, list[Waiter]] = {}
         #: Where each wait is told, by its stamp.
         self._cells: dict[int, tuple[str, int]] = {}
+        #: The numbers that waiting threads have in stacks, by their waits' stamps.
+        self._idents: dict[int, int] = {}
         #: The descriptors into which processes write their stacks.
         self._stacks: dict[int, int] = {}
 
@@ -90,6 +92,7 @@ class Slots:
         """The waits of all processes; the file of one that is gone is removed."""
         waits: dict[int, list[Waiter]] = {}
         cells: dict[int, tuple[str, int]] = {}
+        idents: dict[int, int] = {}
         stacks: dict[int, int] = {}
         for name in os.listdir(self._folder):
             if not name.startswith("waits.") or not name[6:].isdigit():
@@ -113,8 +116,9 @@ class Slots:
                 if waiter is not None:
                     waits.setdefault(words[cell + at.CELL_SLOT], []).append(waiter)
                     cells[waiter.stamp] = path, cell
+                    idents[waiter.stamp] = words[cell + at.CELL_IDENT]
         # In one step each: who waits for an order to be carried out looks at them meanwhile.
-        self._waits, self._cells, self._stacks = waits, cells, stacks
+        self._waits, self._cells, self._idents, self._stacks = waits, cells, idents, stacks
 
     def _waiter(self, words: Any, cell: int) -> Waiter | None:
         """Who waits, by a cell; None if it tells of no wait, or of one for what is gone."""
@@ -203,6 +207,10 @@ class Slots:
     def maker_is_gone(self, each: SyncObject) -> bool:
         """Whether the process that made it has ended."""
         return is_gone(each.maker, each.maker, self.word(each, at.MADE))
+
+    def ident(self, stamp: int) -> int:
+        """The number that the thread of a wait has in its process's stacks; 0 if it waits no more."""
+        return self._idents.get(stamp, 0)
 
     def stack(self, pid: int) -> str:
         """The stacks of the threads of a process that waits, or has waited, now.

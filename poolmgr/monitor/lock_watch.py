@@ -12,7 +12,6 @@ import linecache
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from poolmgr.errors import NoStack
 from poolmgr.model.lock_rows import deadlock_text, who, worker_of
@@ -20,32 +19,18 @@ from poolmgr.model.requests import Reply
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.stacks import Frame, parse
 from poolmgr.model.states import PoolState
-from poolmgr.model.sync import Deadlock, SyncObject, SyncSnapshot
+from poolmgr.model.sync import Deadlock, Link, SyncObject, SyncSnapshot
 from poolmgr.monitor.locks import LockReader
+from poolmgr.monitor.run_log import RunLog
 
 #: Calls of a stack that are told.
 FRAMES = 4
 
 
-class Log(Protocol):
-    """Takes lines."""
-
-    def add(
-        self,
-        text: str,
-        *,
-        level: str = "info",
-        slot: int | None = None,
-        pid: int | None = None,
-        job_id: int | None = None,
-    ) -> None:
-        """Add a line."""
-
-
 class LockWatch:
     """The locks of one run."""
 
-    def __init__(self, folder: str, processes: Callable[[], Iterable[int]], log: Log) -> None:
+    def __init__(self, folder: str, processes: Callable[[], Iterable[int]], log: RunLog) -> None:
         """Watch what the hook writes into ``folder``; ``processes`` gives the program's processes."""
         self._reader = LockReader(folder, processes)
         self._log = log
@@ -82,7 +67,7 @@ class LockWatch:
         lines = deadlock_text(snapshot, deadlock)
         self._add(f"deadlock: {'; '.join(lines)}", "error", snapshot, deadlock.chain[0].pid)
         for link in deadlock.chain:
-            place = self._where(link.pid)
+            place = self._where(link)
             if place:
                 name = who(snapshot, link.pid, link.thread)
                 self._add(f"deadlock: {name} stands at {place}", "warning", snapshot, link.pid)
@@ -99,10 +84,10 @@ class LockWatch:
         slot, job = (None, None) if worker is None else (worker.slot, worker.job_id)
         self._log.add(text, level=level, slot=slot, pid=pid, job_id=job)
 
-    def _where(self, pid: int) -> str:
-        """Where a process waits for a lock, the innermost call first; empty if it does not tell."""
+    def _where(self, link: Link) -> str:
+        """Where a thread waits for its lock, the innermost call first; empty if its process does not tell."""
         try:
-            frames = waiting_frames(self._reader.stack(pid))
+            frames = waiting_frames(self._reader.stack(link.pid), self._reader.ident(link.stamp))
         except NoStack:
             return ""
         told = [f"{frame.file.rpartition('/')[2]}:{frame.line} {frame.function}" for frame in frames[:FRAMES]]
@@ -116,9 +101,11 @@ class LockWatch:
         return reply
 
 
-def waiting_frames(text: str) -> tuple[Frame, ...]:
-    """The program's own calls of the thread that waits for a lock, in a dump of all threads."""
+def waiting_frames(text: str, ident: int) -> tuple[Frame, ...]:
+    """The program's own calls of a thread that waits for a lock, in a dump of all threads."""
     for thread in parse(text):
+        if int(thread.ident, 16) != ident:
+            continue
         inside = [place for place, frame in enumerate(thread.frames) if "/poolmgr_hook/lock" in frame.file]
         if inside:
             rest = thread.frames[inside[-1] + 1 :]

@@ -169,7 +169,11 @@ class LockReader:
             compared.append(_changed(each, past[0], past[-1]))
         return compared
 
-    # --- an order
+    # --- stacks
+
+    def ident(self, stamp: int) -> int:
+        """The number that the thread of a wait has in its process's stacks; 0 if it waits no more."""
+        return self._slots.ident(stamp)
 
     def stack(self, pid: int) -> str:
         """The stacks of a process that waits.
@@ -178,6 +182,8 @@ class LockReader:
             NoStack: It does not tell.
         """
         return self._slots.stack(pid)
+
+    # --- an order
 
     def release(self, object_id: int) -> Reply:
         """Have one of those who wait for an abandoned lock release it. Takes seconds at the most."""

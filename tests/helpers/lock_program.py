@@ -1,6 +1,6 @@
 """A program with locks, as a user would write it: it knows nothing of poolmgr.
 
-    python lock_program.py crossed|abandoned|busy|objects START_METHOD
+    python lock_program.py crossed|threads|abandoned|busy|objects START_METHOD
 
 Says ``ready`` when it stands as its test wants it, and ends when its standard input does.
 """
@@ -33,6 +33,25 @@ def crossed(ctx: Any) -> None:
     other = ctx.Process(target=take_both, args=(right, left, have_right, have_left), daemon=True)
     one.start()
     other.start()
+    say_ready()
+
+
+def take_left(left: Any, right: Any, mine: Any, theirs: Any) -> None:
+    """The left one first."""
+    take_both(left, right, mine, theirs)
+
+
+def take_right(left: Any, right: Any, mine: Any, theirs: Any) -> None:
+    """The right one first."""
+    take_both(right, left, theirs, mine)
+
+
+def threads(ctx: Any) -> None:
+    """The same between two threads of one process."""
+    left, right = ctx.Lock(), ctx.RLock()
+    have_left, have_right = threading.Event(), threading.Event()
+    for target in (take_right, take_left):
+        threading.Thread(target=target, args=(left, right, have_left, have_right), daemon=True).start()
     say_ready()
 
 
@@ -117,6 +136,6 @@ def say_ready() -> None:
 
 
 if __name__ == "__main__":
-    {"crossed": crossed, "abandoned": abandoned, "busy": busy, "objects": objects}[sys.argv[1]](
+    {"crossed": crossed, "threads": threads, "abandoned": abandoned, "busy": busy, "objects": objects}[sys.argv[1]](
         multiprocessing.get_context(sys.argv[2])
     )

@@ -18,6 +18,7 @@ from poolmgr.model.sync import SyncObject, SyncSnapshot, SyncState
 from poolmgr.model.waits import blocked
 from poolmgr.monitor.lock_watch import LockWatch
 from poolmgr.monitor.locks import LockReader
+from poolmgr.monitor.run_log import RunLog
 from poolmgr.runtime.tree import descendants
 from tests.helpers.wait import wait_until
 
@@ -130,39 +131,20 @@ def test_waiter_that_dies_first_has_released_nothing(run_folder: str) -> None:
         assert "is not released" in reply.result().text
 
 
-class Lines:
-    """A log."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
-
-    def add(
-        self,
-        text: str,
-        *,
-        level: str = "info",
-        slot: int | None = None,
-        pid: int | None = None,
-        job_id: int | None = None,
-    ) -> None:
-        """Keep a line."""
-        self.lines.append((level, text))
-
-
 @pytest.mark.parametrize("mode", ["crossed", "abandoned"])
 def test_trouble_is_told_once(run_folder: str, mode: str) -> None:
     """A deadlock is in the log with its chain and where each thread stands, an abandoned lock with what can be done."""
     with program(run_folder, mode, "fork") as (child, _):
-        log = Lines()
+        log = RunLog()
         watch = LockWatch(run_folder, lambda: [child.pid, *descendants(child.pid)], log)
-        wait_until(lambda: watch.look(()) and log.lines)
-        before = list(log.lines)
+        wait_until(lambda: watch.look(()) and log.lines())
+        before = log.lines()
         for _ in range(3):
             watch.look(())
         watch.close()
-    assert log.lines == before
-    level, text = log.lines[0]
-    assert level == "error"
+    assert log.lines() == before
+    text = before[0].text
+    assert before[0].level == "error"
     if mode == "abandoned":
         assert "rlock ledger (lock_program.py:" in text
         assert "is dead" in text
@@ -170,11 +152,30 @@ def test_trouble_is_told_once(run_folder: str, mode: str) -> None:
     assert text.startswith("deadlock: pid ")
     assert "lock left (lock_program.py:" in text
     assert "rlock right (lock_program.py:" in text
-    places = [text for level, text in log.lines if level == "warning"]
+    places = [line.text for line in before if line.level == "warning"]
     assert len(places) == 2
     for place in places:
         assert "take_both" in place
         assert place.endswith("(with second:)")
+
+
+def test_threads_of_one_process_stand_where_they_stand(run_folder: str) -> None:
+    """Of a deadlock inside of one process, each thread is told with its own stack."""
+    with program(run_folder, "threads", "fork") as (child, reader):
+        sync = picture(reader, lambda sync: sync.deadlocks)
+        log = RunLog()
+        watch = LockWatch(run_folder, lambda: [child.pid], log)
+        wait_until(lambda: watch.look(()) and log.lines())
+        watch.close()
+    alarm, *places = [line.text for line in log.lines()]
+    assert alarm.startswith("deadlock: pid ")
+    (deadlock,) = sync.deadlocks
+    assert len(places) == len(deadlock.chain) == 2
+    for link, text in zip(deadlock.chain, places, strict=True):
+        assert f"thread {link.thread} stands at" in text
+        assert ("take_left" in text, "take_right" in text) == (
+            link.lock == named(sync, "right").id, link.lock == named(sync, "left").id,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("method", METHODS)

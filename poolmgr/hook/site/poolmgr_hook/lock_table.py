@@ -73,7 +73,8 @@ MACHINES = ("", "multiprocessing.pool", "concurrent.futures", "multiprocessing.m
 SIZE = HEADER + SLOTS * SLOT_SIZE
 
 CELL_WORDS = 8
-CELL_SINCE, CELL_SLOT, CELL_GENERATION, CELL_THREAD, CELL_DEADLINE, CELL_ORDER = range(6)
+#: IDENT is the thread by Python's number, which stands in its stacks; THREAD is it by the kernel's.
+CELL_SINCE, CELL_SLOT, CELL_GENERATION, CELL_THREAD, CELL_DEADLINE, CELL_ORDER, CELL_IDENT = range(7)
 CELLS = 64
 CELLS_SIZE = CELLS * CELL_WORDS * 8
 #: Of the first cell, which is no cell: what tells one process from a later one with its number, and the descriptor of
@@ -122,7 +123,8 @@ class Waits:
             return -1
         words, since = self.words, now()
         words[cell + CELL_SLOT], words[cell + CELL_GENERATION] = slot, generation
-        words[cell + CELL_THREAD], words[cell + CELL_ORDER] = thread, 0
+        words[cell + CELL_THREAD], words[cell + CELL_IDENT] = thread, threading.get_ident()
+        words[cell + CELL_ORDER] = 0
         words[cell + CELL_DEADLINE] = 0 if timeout is None else since + int(min(max(timeout, 0.0), 1e9) * 1e9) + 1
         words[cell + CELL_SINCE] = since
         return cell
