@@ -1,6 +1,7 @@
 """Stacks of a worker's threads, told on demand, also while its job holds the interpreter's lock in C.
 
-    worker   offer(): memory of its own, and faulthandler's handler for SIGNAL, which writes all stacks into it
+    worker   offer(): memory of its own, and faulthandler's handler for SIGNAL, which writes all stacks into it; of a
+             program under poolmgr run it is the hook's, since a process has one handler and so one memory
     owner    Tap: opens that memory through /proc, sends SIGNAL, waits until the handler is done, reads what came
 
 faulthandler reads the frames in the signal handler itself and runs no Python code, so it works where a handler of
@@ -12,19 +13,19 @@ Threads: :func:`offer` runs in the worker's main thread; a :class:`Tap` belongs 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
+import sys
 import time
 from types import TracebackType
 from typing import Self
 
 from poolmgr.errors import NoStack
+from poolmgr.hook.site.poolmgr_hook import stacks as guest
+from poolmgr.hook.site.poolmgr_hook.stacks import NAME, SIGNAL
 from poolmgr.runtime.procfs import has, masks, stopped, threads
 
-#: A real-time signal: those with names belong to programs, and the first ones to the C library.
-SIGNAL = getattr(signal, "SIGRTMIN", 0) + 5
-#: The name of the memory.
-_NAME = "poolmgr-stacks"
 #: Bytes after which the memory is emptied: an hour of looking must not fill the machine.
 LARGEST = 1 << 20
 #: Seconds that a stack may take.  It takes 2 to 7 ms; a process that waits for a disk, or for a core, takes longer.
@@ -37,15 +38,9 @@ QUIET = 0.25
 
 def offer() -> int:
     """Have this process tell its stacks on SIGNAL. Returns the descriptor of the memory, -1 where there is none."""
-    if not hasattr(os, "memfd_create") or not hasattr(signal, "SIGRTMIN"):
-        return -1
-    import faulthandler
-    import fcntl
-
-    fd = os.memfd_create(_NAME, os.MFD_CLOEXEC)
-    # To the end, wherever that is by then: the owner empties it now and then.
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
-    faulthandler.register(SIGNAL, file=fd, all_threads=True)
+    # By the name that it has in a program under poolmgr run, if this is one: that module knows what was offered.
+    name = "poolmgr_hook.stacks" if "poolmgr_hook" in sys.modules else guest.__name__
+    fd: int = importlib.import_module(name).offer()
     return fd
 
 
@@ -105,7 +100,7 @@ class Tap:
         if not has(found.get("SigCgt", 0), SIGNAL):
             raise NoStack("it is starting, or its job has taken away what tells its stack")
         with contextlib.suppress(OSError):
-            if _NAME in os.readlink(self._path):
+            if NAME in os.readlink(self._path):
                 if self._memory < 0:
                     self._memory = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
                 return

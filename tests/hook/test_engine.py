@@ -36,6 +36,30 @@ SOURCE = """
                 print(type(pool).__name__, isinstance(pool, Pool), pool.map(step, range(4)))
 """
 
+#: A job of poolmgr's engine waits for a lock that is tracked, and its stack is asked for.
+STACK = """
+    import multiprocessing
+
+    def keep(shared):
+        global lock
+        lock = shared
+
+    def want():
+        with lock:
+            return "had it"
+
+    if __name__ == "__main__":
+        mine = multiprocessing.Lock()
+        mine.acquire()
+        with multiprocessing.Pool(1, keep, (mine,)) as pool:
+            job = pool.apply_async(want)
+            while "in _wait\\n" not in (text := pool.stack(0)):
+                pass
+            print("in want" in text)
+            mine.release()
+            print(job.get())
+"""
+
 
 def test_pools_are_of_poolmgrs_engine(run_folder: str, tmp_path: Path) -> None:
     """The stock class and polite subclasses get the engine and are published; one that relies on the stock stays."""
@@ -55,6 +79,14 @@ def test_pools_are_of_poolmgrs_engine(run_folder: str, tmp_path: Path) -> None:
     assert [re.sub(r"^.*: ", "", note) for note in notes] == [
         "__main__.Private overrides _setup_queues; it stays as it is, watched"
     ]
+
+
+def test_worker_that_waits_for_a_lock_tells_its_stack(run_folder: str, tmp_path: Path) -> None:
+    """Engine and hook share the one memory that a process can tell its stacks into."""
+    env_path = os.pathsep.join([SITE, ROOT])
+    path = hooked.script(tmp_path, STACK)
+    run = hooked.run(path, folder=run_folder, PYTHONPATH=env_path, **{ENGINE_VARIABLE: "poolmgr"})
+    assert (run.stdout, run.stderr) == ("True\nhad it\n", "")
 
 
 def test_program_without_poolmgr_keeps_its_pools(run_folder: str, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import signal
 
 from . import files
 
-#: The signal: programs and C libraries use it not.
+#: A real-time signal: those with names belong to programs, and the first ones to the C library.
 SIGNAL = getattr(signal, "SIGRTMIN", 0) + 5
+#: The name of the memory, by which whoever asks makes sure that the descriptor still is that.
+NAME = "poolmgr-stacks"
 
 #: The process that has offered them, and the descriptor: a forked child makes memory of its own.
 _offered = (0, -1)
@@ -34,8 +36,8 @@ def _register() -> int:
     import faulthandler
     import fcntl
 
-    # The name by which whoever asks makes sure that the descriptor still is this memory.
-    fd = files.above_standard(os.memfd_create("poolmgr-stacks", os.MFD_CLOEXEC))
+    fd = files.above_standard(os.memfd_create(NAME, os.MFD_CLOEXEC))
+    # To the end, wherever that is by then: who reads it empties it now and then.
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_APPEND)
     faulthandler.register(SIGNAL, file=fd, all_threads=True)
     return fd
