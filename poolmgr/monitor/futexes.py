@@ -121,18 +121,25 @@ def _look_into(pid: int) -> list[WaitingThread]:
     found = []
     maps: list[tuple[int, int, int, str]] | None = None
     for thread in threads(pid):
-        with open(f"/proc/{pid}/task/{thread}/syscall", "rb") as file:
-            words = file.read().split()
-        # A thread that runs is in no call.
-        if len(words) < 2 or not words[0].isdigit() or int(words[0]) != _FUTEX:
-            continue
-        if maps is None:
-            maps = _semaphores(pid)
-        address = int(words[1], 16)
-        place = next((place for place in maps if place[0] <= address < place[1]), None)
-        if place is not None:
-            found.append(WaitingThread(pid, thread, _name(pid, thread), _semaphore(pid, address, place)))
+        # Between the list and the look it may have ended.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            address = _waits_at(pid, thread)
+            if address is None:
+                continue
+            if maps is None:
+                maps = _semaphores(pid)
+            place = next((place for place in maps if place[0] <= address < place[1]), None)
+            if place is not None:
+                found.append(WaitingThread(pid, thread, _name(pid, thread), _semaphore(pid, address, place)))
     return found
+
+
+def _waits_at(pid: int, thread: int) -> int | None:
+    """The address at which a thread waits in ``futex``; None if it does not."""
+    with open(f"/proc/{pid}/task/{thread}/syscall", "rb") as file:
+        words = file.read().split()
+    # A thread that runs is in no call.
+    return int(words[1], 16) if len(words) > 1 and words[0].isdigit() and int(words[0]) == _FUTEX else None
 
 
 def _semaphores(pid: int) -> list[tuple[int, int, int, str]]:

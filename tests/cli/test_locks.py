@@ -15,6 +15,7 @@ import pytest
 
 from poolmgr.errors import UsageError
 from poolmgr.monitor import futexes
+from poolmgr.runtime.procfs import threads
 from tests.helpers.commands import poolmgr
 from tests.helpers.wait import wait_until
 
@@ -71,6 +72,15 @@ def test_process_that_is_not_there(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, "")
     assert "there is no process 4194303" in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_thread_that_has_ended_hides_no_other(
+    crossed: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that ends while its process is looked at is left out, and nothing else of the process is."""
+    wait_until(lambda: len(futexes.look(crossed.pid).waiting) == 2)
+    monkeypatch.setattr(futexes, "threads", lambda pid: [4194303, *threads(pid)])
+    assert len(futexes.look(crossed.pid).waiting) == 2
 
 
 def test_rights_and_systems_where_it_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
