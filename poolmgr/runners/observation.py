@@ -141,11 +141,16 @@ class Observed:
         records = list(self._records.values())
         if not records:
             return self._note()
-        submitted = sum(record.submitted for record in records)
-        finished = sum(record.finished for record in records)
-        lost = sum(record.lost for record in records)
-        pools = f"{len(records)} pool" + "s" * (len(records) != 1)
-        return f"{pools}, {submitted:,} jobs, {finished:,} ended" + f", {lost:,} lost" * bool(lost)
+        watched = [record for record in records if not _publishes_itself(record)]
+        # What they did is on their own boards, which are gone by now.
+        own = f"{_plural(len(records) - len(watched), 'pool')} of poolmgr's engine"
+        if not watched:
+            return own
+        submitted = sum(record.submitted for record in watched)
+        finished = sum(record.finished for record in watched)
+        lost = sum(record.lost for record in watched)
+        counts = f"{_plural(len(watched), 'pool')}, {_plural(submitted, 'job')}, {finished:,} ended"
+        return counts + f", {lost:,} lost" * bool(lost) + f", and {own}" * (len(watched) < len(records))
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval()):
@@ -299,6 +304,10 @@ def _has_shared(sync: SyncSnapshot) -> bool:
         )
         for each in sync.objects
     )
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}" + "s" * (number != 1)
 
 
 def _publishes_itself(record: ObservedPool) -> bool:

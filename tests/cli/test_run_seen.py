@@ -219,7 +219,7 @@ def test_detached_program_runs_on(tmp_path: Path) -> None:
 
 def test_engine_of_poolmgr_in_a_program(tmp_path: Path) -> None:
     """With --engine poolmgr the program's Pool is made by poolmgr's engine, and steered like any pool of it."""
-    with running("--engine", "poolmgr", script(tmp_path, PROGRAM), "Pool", "fork", cwd=tmp_path) as process:
+    with running("--engine", "poolmgr", "-v", script(tmp_path, PROGRAM), "Pool", "fork", cwd=tmp_path) as process:
 
         def found() -> list[PoolSnapshot]:
             pictures = [each.snapshot for each in look()]
@@ -232,6 +232,7 @@ def test_engine_of_poolmgr_in_a_program(tmp_path: Path) -> None:
         done = poolmgr("ctl", str(snapshot.pid), "kill", str(snapshot.workers[0].job_id), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         (tmp_path / "go").touch()
-        out, _ = process.communicate(timeout=PATIENCE)
+        out, told = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         assert len(out.split()) == 20
+        assert "prog: 1 pool of poolmgr's engine; exit code 0" in told
