@@ -28,7 +28,8 @@ class Outside:
         self._open: dict[tuple[int, str], int] = {}
         self._used: set[tuple[int, str]] = set()
         self._pipes: dict[int, tuple[int, str]] = {}
-        self._looked: frozenset[int] = frozenset()
+        #: The processes that pipes were looked for in, and those that were not found.
+        self._looked: tuple[frozenset[int], frozenset[int]] = frozenset(), frozenset()
 
     def close(self) -> None:
         """Close all."""
@@ -97,13 +98,13 @@ class Outside:
                 found[inode] = size
             else:
                 del self._pipes[inode]
-        missing, running = wanted - found.keys(), frozenset(processes)
+        missing, running = frozenset(wanted - found.keys()), frozenset(processes)
         # Who has closed a pipe does not open it again: it is looked for once, and again when there are new processes.
-        if missing and (running != self._looked or missing - self._looked):
+        if missing and (running != self._looked[0] or missing - self._looked[1]):
             for inode, place in _holders(missing, running).items():
                 if (size := _bytes_in(*place, inode)) is not None:
                     found[inode], self._pipes[inode] = size, place
-        self._looked = running | missing
+        self._looked = running, missing - found.keys()
         return found
 
 
@@ -111,7 +112,7 @@ def _count(data: bytes) -> int | None:
     return int.from_bytes(data[:4], "little") if len(data) == 8 else None
 
 
-def _holders(inodes: set[int], processes: Iterable[int]) -> dict[int, tuple[int, str]]:
+def _holders(inodes: Iterable[int], processes: Iterable[int]) -> dict[int, tuple[int, str]]:
     links = {f"pipe:[{inode}]": inode for inode in inodes}
     found: dict[int, tuple[int, str]] = {}
     for pid in processes:

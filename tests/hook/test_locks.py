@@ -212,8 +212,14 @@ def test_right_locking_raises_no_alarm(run_folder: str, method: str) -> None:
 def test_each_kind_tells_its_state(run_folder: str) -> None:
     """Semaphores, events, barriers, queues, pipes and shared values are told as they are, with who blocks on them."""
     with program(run_folder, "objects", "fork") as (child, reader):
-        picture(reader, lambda sync: sum(len(each.waiters) for each in sync.objects) >= 3)
-        sync = picture(reader, lambda sync: (named(sync, "items").puts, named(sync, "todo").depth) == (3, 1))
+
+        def stands(sync: SyncSnapshot) -> bool:
+            """Whether its threads have come to where they block: three wait, and one has a lock for reading."""
+            waiting = sum(len(each.waiters) for each in sync.objects)
+            reads = any(each.holder is not None for each in sync.parts(named(sync, "empty").id))
+            return waiting >= 3 and reads and (named(sync, "items").puts, named(sync, "todo").depth) == (3, 1)
+
+        sync = picture(reader, stands)
         assert (named(sync, "free").value, named(sync, "free").limit) == (2, None)
         assert (named(sync, "places").value, named(sync, "places").limit) == (2, 2)
         assert (named(sync, "gate").value, named(sync, "unset").value) == (1, 0)
