@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from poolmgr.hook import environment
+from poolmgr.hook import SITE, environment
 from poolmgr.monitor.observed import Observation, ObservedPool, ObservedWorker, is_alive
 from poolmgr.monitor.run_reader import Reader
 from tests.helpers.wait import wait_until
@@ -37,6 +38,23 @@ def _environment(folder: str | None, extra: dict[str, str]) -> dict[str, str]:
     # Without a PYTHONPATH of the test run's own: the program is to be a stranger.
     base = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return {**(base if folder is None else environment(folder, base)), **extra}
+
+
+def cpython_outcomes(folder: str, module: str, *args: str) -> dict[str, str]:
+    """What became of CPython's own tests under the hook, by name: those that a module of ``tests.helpers`` runs."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", f"tests.helpers.{module}", *args],
+        env=_environment(folder, {"PYTHONPATH": os.pathsep.join([SITE, str(root)])}),
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=55,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(Path(folder).glob("notes.*"))
+    outcomes: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return outcomes
 
 
 def look(folder: str) -> Observation:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import unittest
+from collections.abc import Iterable
 from typing import Any
 
 from test import _test_multiprocessing as cpython
@@ -55,19 +56,23 @@ class Outcomes(unittest.TextTestResult):
         self.by_name[test.id()] = "error"
 
 
-def main(names: list[str]) -> int:
-    """Run them; the exit code is 0 if all passed."""
-    found = globals()
-    chosen = [found[name] for name in (names or CLASSES) if name in found]
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(each) for each in chosen)
-    found["setUpModule"]()
+def run(classes: Iterable[type[unittest.TestCase]], module: dict[str, Any]) -> int:
+    """Run test classes of a module that CPython's are installed in; the exit code is 0 if all passed."""
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(each) for each in classes)
+    module["setUpModule"]()
     try:
         result = unittest.TextTestRunner(resultclass=Outcomes, verbosity=0).run(suite)
     finally:
-        found["tearDownModule"]()
+        module["tearDownModule"]()
     assert isinstance(result, Outcomes)
-    print(json.dumps(result.by_name))
+    print("\n" + json.dumps(result.by_name))
     return 0 if result.wasSuccessful() else 1
+
+
+def main(names: list[str]) -> int:
+    """Run those about locks."""
+    found = globals()
+    return run([found[name] for name in (names or CLASSES) if name in found], found)
 
 
 if len(sys.argv) > 1 and __name__ in ("__main__", "__mp_main__"):

@@ -9,7 +9,6 @@ tests those of another version beside it serve (``tests/stdlib/cpython_executor`
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import sys
 import threading
@@ -18,7 +17,7 @@ from importlib import import_module
 
 from test import _test_multiprocessing as cpython
 
-from tests.helpers.stdlib_locks import Outcomes
+from tests.helpers.stdlib_locks import run
 from tests.stdlib import cpython_executor
 
 #: Test classes about pools.
@@ -55,15 +54,7 @@ def main(method: str, chosen: list[str]) -> int:
     names = chosen or sorted(name for name, value in found.items() if _is_of_processes(name, value))
     classes = [found[name] for name in names if name in found]
     classes += [value for name, value in executors.items() if not chosen or name in chosen]
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(each) for each in classes)
-    found["setUpModule"]()
-    try:
-        result = unittest.TextTestRunner(resultclass=Outcomes, verbosity=0).run(suite)
-    finally:
-        found["tearDownModule"]()
-    assert isinstance(result, Outcomes)
-    print("\n" + json.dumps(result.by_name))
-    return 0 if result.wasSuccessful() else 1
+    return run(classes, found)
 
 
 def _is_of_processes(name: str, value: object) -> bool:
