@@ -31,6 +31,14 @@ class LockRow:
     #: The lock that can be released because its holder is gone: this one, or a part of it.
     abandoned: int | None = None
 
+    def held(self, now: float) -> float | None:
+        """Seconds for which its holder has had it; None without one."""
+        return None if self.holder is None else max(0.0, now - self.holder.since)
+
+    def waited(self, now: float) -> float | None:
+        """Seconds for which somebody has waited for it; None if nobody does."""
+        return max(0.0, now - self.waiters[0].since) if self.waiters else None
+
 
 def rows(sync: SyncSnapshot) -> list[LockRow]:
     """One for each object that is no part of another: trouble first, what pools made for themselves last."""

@@ -157,14 +157,6 @@ def _lock_pids(row: LockRow, _: PoolSnapshot) -> str:
     return " ".join(str(pid) for pid in (row.each.maker, *held, *(waiter.pid for waiter in row.waiters)))
 
 
-def _lock_waited(row: LockRow, snapshot: PoolSnapshot) -> float | None:
-    return max(0.0, snapshot.time - row.waiters[0].since) if row.waiters else None
-
-
-def _lock_held(row: LockRow, snapshot: PoolSnapshot) -> float | None:
-    return None if row.holder is None else max(0.0, snapshot.time - row.holder.since)
-
-
 JOBS: Language[JobSnapshot, Moment] = Language(
     {
         "state": Field(lambda job, _: _text(job.state), _state_reader(JobState)),
@@ -234,8 +226,8 @@ LOCKS: Language[LockRow, PoolSnapshot] = Language(
         "file": Field(lambda row, _: row.each.place, contains),
         "pid": Field(_lock_pids, contains),
         "waiters": Field(lambda row, _: len(row.waiters), read_number, ordered=True),
-        "waited": Field(_lock_waited, read_duration, ordered=True, exact=False),
-        "held": Field(_lock_held, read_duration, ordered=True, exact=False),
+        "waited": Field(lambda row, snapshot: row.waited(snapshot.time), read_duration, ordered=True, exact=False),
+        "held": Field(lambda row, snapshot: row.held(snapshot.time), read_duration, ordered=True, exact=False),
         "depth": Field(lambda row, _: row.each.depth, read_number, ordered=True),
     },
     lambda row: f"{row.each.label} {row.each.machinery} {row.state} {state_text(row.each)}",

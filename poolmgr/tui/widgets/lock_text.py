@@ -37,7 +37,8 @@ def describe_lock(row: LockRow, snapshot: PoolSnapshot) -> Content:
         parts += _field(
             "do", "X kills the jobs that wait for it; b shows what its holder does. Take locks in one order."
         )
-    made = f"{harmless(each.file)}:{each.line}, {time_of_day(each.made)}, by process {each.maker}"
+    place = f"{harmless(each.file)}:{each.line}, " if each.file else ""
+    made = f"{place}{time_of_day(each.made)}, by process {each.maker}"
     parts += _field("made", made + (f", for {each.machinery}" if each.machinery else ""))
     parts += _holder(row, snapshot)
     parts += _waiters(row, snapshot)

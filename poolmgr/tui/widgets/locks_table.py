@@ -118,11 +118,11 @@ class LocksTable(ListTable[LockRow]):
 
 
 def _held(row: LockRow, snapshot: PoolSnapshot | None) -> float | None:
-    return None if row.holder is None or snapshot is None else max(0.0, snapshot.time - row.holder.since)
+    return None if snapshot is None else row.held(snapshot.time)
 
 
 def _waited(row: LockRow, snapshot: PoolSnapshot | None) -> float | None:
-    return None if not row.waiters or snapshot is None else max(0.0, snapshot.time - row.waiters[0].since)
+    return None if snapshot is None else row.waited(snapshot.time)
 
 
 def _name(row: LockRow, width: int) -> Cell:
