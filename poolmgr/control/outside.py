@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 
-from poolmgr.errors import NoStack, UnknownWorker, UsageError
+from poolmgr.errors import UnknownWorker, UsageError
 from poolmgr.monitor.observed import is_alive
 from poolmgr.monitor.observed_workers import Seated
 from poolmgr.monitor.seat import Seat
@@ -125,13 +125,7 @@ class OutsideWorkers:
         """
         pid = self.pid_of(slot, generation)
         fd = -1 if self._seat.pool is None else self._find(slot, generation).worker.stacks_fd
-        if fd < 0:
-            raise NoStack("what tells it is not in this process")
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError as error:
-            raise NoStack(f"it cannot be reached: {error.strerror}") from error
-        with Tap(pid, pidfd, fd) as tap:
+        with Tap.open(pid, fd) as tap:
             for number in range(count):
                 if number:
                     time.sleep(every)

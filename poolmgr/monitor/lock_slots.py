@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from poolmgr.errors import NoStack
 from poolmgr.hook.site.poolmgr_hook import lock_table as at
 from poolmgr.model.sync import MUTEXES, Holder, SyncObject, Waiter
 from poolmgr.monitor.variables import Variables
@@ -218,14 +218,7 @@ class Slots:
         Raises:
             NoStack: It does not tell.
         """
-        fd = self._stacks.get(pid, -1)
-        if fd < 0:
-            raise NoStack("what tells it is not in this process")
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError as error:
-            raise NoStack(f"it cannot be reached: {error.strerror}") from error
-        with Tap(pid, pidfd, fd) as tap:
+        with Tap.open(pid, self._stacks.get(pid, -1)) as tap:
             return tap.take()
 
     # --- an order
@@ -240,7 +233,7 @@ class Slots:
             with open(path, "r+b", buffering=0) as file:
                 if _word(file, cell + at.CELL_SINCE) != waiter.stamp:
                     return False
-                os.pwrite(file.fileno(), stamp.to_bytes(8, "little"), 8 * (cell + at.CELL_ORDER))
+                os.pwrite(file.fileno(), stamp.to_bytes(8, sys.byteorder), 8 * (cell + at.CELL_ORDER))
                 return True
         except OSError:
             return False
@@ -266,7 +259,7 @@ class Slots:
 
 
 def _word(file: Any, word: int) -> int:
-    return int.from_bytes(os.pread(file.fileno(), 8, 8 * word), "little", signed=True)
+    return int.from_bytes(os.pread(file.fileno(), 8, 8 * word), sys.byteorder, signed=True)
 
 
 def _id(base: int, generation: int) -> int:

@@ -12,6 +12,7 @@ Threads: the observer's reads; whoever has an operator's request orders.  A lock
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -149,7 +150,7 @@ class LockReader:
         if data is None:
             return each
         if each.kind == "barrier":
-            return replace(each, value=int.from_bytes(data[4:8], "little", signed=True), limit=length)
+            return replace(each, value=int.from_bytes(data[4:8], sys.byteorder, signed=True), limit=length)
         code = self._slots.word(each, at.B)
         text, number = shown(chr(code) if code else "", data, length)
         return replace(each, content=text, number=number)

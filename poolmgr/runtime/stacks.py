@@ -59,6 +59,21 @@ class Tap:
         self._path = f"/proc/{pid}/fd/{fd}"
         self._memory = -1
 
+    @classmethod
+    def open(cls, pid: int, fd: int) -> Self:
+        """One of a process that is known by its number alone; ``fd`` is -1 if it has offered nothing.
+
+        Raises:
+            NoStack: It has offered nothing, or has ended.
+        """
+        if fd < 0:
+            raise NoStack("what tells it is not in this process")
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            raise NoStack(f"it cannot be reached: {error.strerror}") from error
+        return cls(pid, pidfd, fd)
+
     def __enter__(self) -> Self:
         return self
 
