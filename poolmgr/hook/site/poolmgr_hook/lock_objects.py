@@ -12,7 +12,7 @@ import os
 import sys
 
 from . import lock_table as at
-from .files import note
+from .files import inode, note
 from .locks import own, record, table, watch
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ def _patch_pipe(module: Any) -> None:
     def Pipe(duplex: bool = True) -> Any:
         one, other = plain(duplex)
         if sys._getframe(1).f_globals.get("__name__") not in _WITH_PIPES:
-            slot = record(one, {at.KIND: at.PIPE, at.A: _inode(one), at.B: _inode(other), at.C: int(bool(duplex))})
+            slot = record(one, {at.KIND: at.PIPE, at.A: inode(one)})
             if slot is not None:
                 # Either end may be let go while the other is used: the pair goes when both are gone.
                 one._poolmgr_pair = other._poolmgr_pair = pair = _Pair()
@@ -137,7 +137,7 @@ def _barrier(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 def _queue(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     kind = at.JOINABLE if hasattr(self, "task_done") else at.QUEUE
-    slot = record(self, {at.KIND: kind, at.MAXVALUE: self._maxsize, **_ends(self)})
+    slot = record(self, {at.KIND: kind, at.MAXVALUE: self._maxsize, at.A: inode(self._reader)})
     if slot is not None:
         own(slot, [(self._rlock, "reading"), (self._wlock, "writing"), (self._sem, "room")])
         _count(self)
@@ -150,7 +150,7 @@ def _joinable(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 
 def _simple(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    slot = record(self, {at.KIND: at.SIMPLE, **_ends(self)})
+    slot = record(self, {at.KIND: at.SIMPLE, at.A: inode(self._reader)})
     if slot is not None:
         own(slot, [(self._rlock, "reading"), (self._wlock, "writing")])
 
@@ -176,14 +176,6 @@ def _memory(wrapper: Any) -> dict[int, int]:
     """Where a block of multiprocessing's heap lies: descriptor and inode of its file, offset and size."""
     (arena, start, _), size = wrapper._state
     return {at.C: arena.fd, at.D: os.fstat(arena.fd).st_ino, at.E: start, at.F: size}
-
-
-def _ends(queue: Any) -> dict[int, int]:
-    return {at.A: _inode(queue._reader), at.B: _inode(queue._writer)}
-
-
-def _inode(end: Any) -> int:
-    return os.fstat(end.fileno()).st_ino
 
 
 # --- what goes through a queue

@@ -52,7 +52,8 @@ FIRST = HEADER // 8
 GENERATION, LAST, KIND, MAKER, CREATED, LINE, COLUMN, MAXVALUE = range(8)
 OWNER, ROLE, MACHINERY, HANDLE, MADE, DROPPED = range(8, 14)
 HOLDER, SINCE, ACQUIRES, CONTENDED, WAITED, PUTS, GETS = range(16, 23)
-#: Of pipes and queues: inodes of both ends.  Of values: where they lie.  Of queues and barriers: how large.
+#: A: of pipes and queues, the inode of the pipe, which both ends have; of values and arrays, their length; of barriers,
+#: their parties.  B to F of values and arrays: code of the type, then where they lie; C to F of barriers too.
 A, B, C, D, E, F = range(24, 30)
 NAME_AT, NAME_SIZE = 256, 32
 FILE_AT, FILE_SIZE = 288, 224
@@ -79,7 +80,7 @@ CELLS = 64
 CELLS_SIZE = CELLS * CELL_WORDS * 8
 #: Of the first cell, which is no cell: what tells one process from a later one with its number, and the descriptor of
 #: the memory that it writes its stacks into (``stacks.py``), -1 for none.
-HEAD_MAGIC, HEAD_PID, HEAD_MADE, HEAD_STACKS = range(4)
+HEAD_MAGIC, HEAD_MADE, HEAD_STACKS = range(3)
 
 #: Seconds that the slot of an object that others may hold is left alone after its maker has let it go.
 REST = 60.0
@@ -109,7 +110,7 @@ class Waits:
         # What an earlier process of this number has left is not written into: somebody may be reading it.
         self._memory = files.memory(files.path("waits"), CELLS_SIZE)
         self.words = memoryview(self._memory).cast("q")
-        self.words[HEAD_PID], self.words[HEAD_MADE] = os.getpid(), now()
+        self.words[HEAD_MADE] = now()
         self.words[HEAD_STACKS] = stacks.offer()
         self.words[HEAD_MAGIC] = MAGIC
         self._free = [cell * CELL_WORDS for cell in range(1, CELLS)]
@@ -155,7 +156,7 @@ class Table:
         #: How often this process has handed a lock to another one, or forked: what was made before is known there.
         self.shared = 0
         self._begin()
-        os.register_at_fork(after_in_child=self._begin_in_child, after_in_parent=self.share)
+        os.register_at_fork(after_in_child=self._begin, after_in_parent=self.share)
 
     @staticmethod
     def _open(kind: str, flags: int) -> int:
@@ -168,12 +169,6 @@ class Table:
         #: Slots of this process that nobody uses any more; and those that others may use, with when they were let go.
         self._private: deque[int] = deque()
         self._known: deque[tuple[int, int]] = deque()
-
-    def _begin_in_child(self) -> None:
-        try:
-            self._begin()
-        except Exception:  # a fork must not fail for the sake of being watched
-            self._waits = False
 
     def share(self) -> None:
         """Another process has what there is now."""
