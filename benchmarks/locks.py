@@ -23,25 +23,28 @@ from poolmgr.hook import environment
 from poolmgr.runtime.run_folder import RunFolder
 
 ROWS = (
-    ("lock", "Lock: acquire and release", "us"),
-    ("with", "`with` Lock", "us"),
-    ("rlock", "RLock: acquire and release", "us"),
-    ("semaphore", "Semaphore: acquire and release", "us"),
-    ("event", "Event: set and clear", "us"),
-    ("increment", "`Value` += 1 under its lock", "us"),
-    ("queue", "Queue: put and get", "us"),
-    ("simple", "SimpleQueue: put and get", "us"),
-    ("contended", "Lock between 2 processes: acquire and release", "us"),
-    ("pool", "Pool: one job of a map, chunksize 1", "us"),
-    ("make_lock", "make a Lock", "us"),
-    ("make_queue", "make a Queue", "us"),
+    ("lock", "Lock: acquire and release"),
+    ("with", "`with` Lock"),
+    ("rlock", "RLock: acquire and release"),
+    ("semaphore", "Semaphore: acquire and release"),
+    ("event", "Event: set and clear"),
+    ("increment", "`Value` += 1 under its lock"),
+    ("queue", "Queue: put and get"),
+    ("simple", "SimpleQueue: put and get"),
+    ("contended", "Lock between 2 processes: acquire and release"),
+    ("pool", "Pool: one job of a map, chunksize 1"),
+    ("make_lock", "make a Lock"),
+    ("make_queue", "make a Queue"),
 )
 
+#: Of which the best is taken, in each round.
+REPEATS = 5
 
-def best(step: Callable[[], object], number: int, repeats: int = 5) -> float:
+
+def best(step: Callable[[], object], number: int) -> float:
     """Microseconds of one step: the best of some repeats."""
     times = []
-    for _ in range(repeats):
+    for _ in range(REPEATS):
         begin = time.perf_counter()
         for _ in range(number):
             step()
@@ -62,9 +65,9 @@ def contend(lock: Any, number: int, go: Any) -> None:
         lock.release()
 
 
-def contended(ctx: Any, number: int = 30_000) -> float:
+def contended(ctx: Any) -> float:
     """Microseconds of one acquire and release while two processes want the lock."""
-    lock, go = ctx.Lock(), ctx.Barrier(3)
+    number, lock, go = 30_000, ctx.Lock(), ctx.Barrier(3)
     workers = [ctx.Process(target=contend, args=(lock, number, go)) for _ in range(2)]
     for worker in workers:
         worker.start()
@@ -144,7 +147,7 @@ def main() -> None:
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, medians of {options.rounds} rounds\n")
     print("| operation | plain us | tracked us | more us |\n|---|---|---|---|")
-    for key, words, _ in ROWS:
+    for key, words in ROWS:
         plain, tracked = (statistics.median(each[key] for each in figures[it]) for it in (False, True))
         print(f"| {words} | {plain:.2f} | {tracked:.2f} | {tracked - plain:.2f} |")
 
