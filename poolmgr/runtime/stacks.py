@@ -34,6 +34,7 @@ DEADLINE = 3.0
 STEP = 0.001
 #: Seconds without growth after which a stack is taken to be whole although the handler seems to be running.
 QUIET = 0.25
+_STANDS = "it stands still, and tells its stack only when it goes on"
 
 
 def offer() -> int:
@@ -107,11 +108,13 @@ class Tap:
 
     def _check(self) -> None:
         """See that the signal finds its handler, and the handler its memory: it would kill, or write elsewhere."""
-        if stopped(self._pid):
-            raise NoStack("it stands still, and tells its stack only when it goes on")
         found = masks(self._pid)
         if not found:
             raise NoStack("the worker has ended")
+        # In this order: a stop that is on its way is seen as a signal that waits, or else has come by now.
+        waiting = found.get("SigPnd", 0) | found.get("ShdPnd", 0)
+        if has(waiting, signal.SIGSTOP) or stopped(self._pid):
+            raise NoStack(_STANDS)
         if not has(found.get("SigCgt", 0), SIGNAL):
             raise NoStack("it is starting, or its job has taken away what tells its stack")
         with contextlib.suppress(OSError):
@@ -130,6 +133,9 @@ class Tap:
                 size, grown = new, now
             elif size > begin and (now - grown > QUIET or not self._at_it() - deaf):
                 return
+            elif size == begin and stopped(self._pid):
+                # Somebody has stopped it since.
+                raise NoStack(_STANDS)
             time.sleep(STEP)
         raise NoStack(f"it has not told its stack within {DEADLINE:g} s")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from poolmgr.errors import NoStack, UnknownWorker
 from poolmgr.model.stacks import parse
 from poolmgr.runtime import stacks
 from poolmgr.runtime.cells import STACKS
+from poolmgr.runtime.procfs import masks, stopped
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG, started, works
 from tests.engine.test_pool import go
@@ -103,6 +105,26 @@ def test_several_may_look_at_once(make_pool: MakePool, tmp_path: Path) -> None:
     assert {(len(parse(text)), job_frames(text)[-1]) for text in found} == {(1, "mark_and_wait")}
     go(tmp_path)
     assert job.get(LONG) == "a"
+
+
+def test_worker_that_is_being_stopped_says_so(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that is on its way, or comes just after the look, is told as one that stands still, and at once."""
+    pool = one(make_pool)
+    pid = pool.pid_of(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(stacks, "masks", lambda *of: masks(*of) | {"ShdPnd": 1 << signal.SIGSTOP - 1})
+        patch.setattr(stacks.Tap, "_wait", lambda *_: pytest.fail("it was asked all the same"))
+        with pytest.raises(NoStack, match="stands still"):
+            pool.stack(0)
+    pool.suspend(0)
+    wait_until(lambda: stopped(pid))
+    looks = iter([False])
+    monkeypatch.setattr(stacks, "stopped", lambda pid: next(looks, stopped(pid)))
+    monkeypatch.setattr(stacks, "DEADLINE", 1e6)
+    with pytest.raises(NoStack, match="stands still"):
+        pool.stack(0)
+    pool.unsuspend(0)
+    assert works(pool)
 
 
 def test_worker_that_cannot_tell_is_left_alone(make_pool: MakePool) -> None:
