@@ -87,13 +87,15 @@ def test_pool_with_an_idle_suspended_worker_ends(pool: poolmgr.Pool) -> None:
     assert pool.join(LONG)
 
 
-def test_time_limit_stands_still_while_the_worker_is_suspended(pool: poolmgr.Pool) -> None:
+def test_time_limit_stands_still_while_the_worker_is_suspended(pool: poolmgr.Pool, tmp_path: Path) -> None:
     """Time in which it is suspended does not count; the limit comes after it goes on."""
 
     def suspended() -> tuple[float, Job, int] | None:
         begun = time.monotonic()
-        job = pool.apply_async(jobs.sleep_long, timeout=2.5)
-        wait_until(lambda: job.ready() or any(worker.job_id == job.id for worker in pool.snapshot().workers))
+        name = f"begun at {begun}"
+        job = pool.apply_async(jobs.mark_and_wait, (str(tmp_path), name), timeout=2.5)
+        # A job that was sent and not begun would be given to the other worker.
+        wait_until(lambda: job.ready() or (tmp_path / name).exists())
         slots = [worker.slot for worker in pool.snapshot().workers if worker.job_id == job.id]
         for slot in slots:
             pool.suspend(slot)
