@@ -20,7 +20,7 @@ from poolmgr.errors import SoftTimeout
 if TYPE_CHECKING:
     from poolmgr.engine.tasks import Batches
 
-#: Seconds until it is raised again: by then whoever dropped it has been left.
+#: Seconds until it is raised again: by then whoever dropped it has mostly been left, and else it comes here once more.
 PAUSE = 0.005
 
 
@@ -29,10 +29,11 @@ def listen(batches: Batches) -> None:
     inner = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt | SoftTimeout):
-            inner(unraisable)
-        elif batches.unheard(unraisable.exc_type):
+        ours = issubclass(unraisable.exc_type, KeyboardInterrupt | SoftTimeout)
+        if ours and batches.unheard(unraisable.exc_type):
             threading.Thread(target=_again, name="poolmgr-again", daemon=True).start()
+        else:
+            inner(unraisable)
 
     sys.unraisablehook = hook
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from poolmgr.model.snapshot import Progress
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG, works
 from tests.engine.test_pool import go
-from tests.helpers import telling
+from tests.helpers import jobs, telling
 from tests.helpers.wait import wait_until
 
 
@@ -154,8 +155,6 @@ def test_closed_stream_is_the_jobs_affair(make_pool: MakePool) -> None:
 
 def test_handler_of_the_owner_speaks_for_the_job(tmp_path: Path) -> None:
     """A handler that a forked worker has inherited writes for the job that logs, not for the one before."""
-    import multiprocessing
-
     logger = logging.getLogger("pipeline")
     with open(2, "w", closefd=False) as stderr:
         handler = logging.StreamHandler(stderr)
@@ -192,3 +191,13 @@ def test_worker_that_died_while_it_wrote_says_nothing(make_pool: MakePool, tmp_p
         job.get(LONG)
     go(tmp_path)
     assert works(pool)
+
+
+def test_what_a_job_raises_where_python_drops_it_is_printed() -> None:
+    """A KeyboardInterrupt of its own inside a __del__ is shown as without us, and stops nothing."""
+    # A forked worker would have pytest's hook, which prints nothing.
+    with poolmgr.Pool(1, context=multiprocessing.get_context("spawn"), capture_output=True) as pool:
+        job = pool.apply_async(jobs.interrupt_where_exceptions_are_dropped)
+        job.get(LONG)
+        wait_until(lambda: any("of the job's own" in line.text for line in lines_of(pool, job.id)))
+        assert works(pool)

@@ -138,6 +138,17 @@ def wait_where_exceptions_are_dropped(folder: str) -> None:
     mark_and_wait(folder, "after")
 
 
+class _Interrupting:
+    def __del__(self) -> None:
+        raise KeyboardInterrupt("of the job's own")
+
+
+def interrupt_where_exceptions_are_dropped() -> None:
+    """Raise what a request to stop raises, from within a ``__del__``, with nobody having asked."""
+    going = _Interrupting()
+    del going
+
+
 def mark_and_wait_if(where: tuple[str, str]) -> str:
     """Do nothing, unless there is a folder: then as :func:`mark_and_wait`."""
     return mark_and_wait(*where) if where[0] else ""
