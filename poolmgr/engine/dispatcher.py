@@ -182,7 +182,7 @@ class Dispatcher(threading.Thread):
                 self.scheduler.started(slot)
             self.completion.start()
             self.start()
-        except BaseException:
+        except BaseException:  # raised again: whatever it is, and a Ctrl-C too, must leave no process behind
             self.crew.abandon()
             if self.completion.is_alive():
                 self.completion.stop()

@@ -226,7 +226,7 @@ class PoolExecutor(Executor):
         futures: deque[PoolFuture[T]] = deque()
         try:
             futures.extend(islice(submitted, ahead))
-        except BaseException:
+        except BaseException:  # raised again: user code (the iterables), a Ctrl-C; nobody will take what was submitted
             _cancel(self._pool, futures)
             raise
         # The rest is read by an iterator that keeps the executor, and one without a rest does not.

@@ -117,7 +117,7 @@ class Handle:
             self.process.start()
             # Before anybody sees the handle: a signal to process 0 would reach the owner's whole group.
             self.pid = getattr(self.process, "pid", None) or 0
-        except BaseException:
+        except BaseException:  # raised again: user code (the pickling of initargs), a Ctrl-C; its descriptors go
             self.close()
             raise
         finally:

@@ -44,7 +44,7 @@ class Line:
         try:
             dispatch(self._wire.connection, None, "accept_connection", (f"poolmgr-{kind}",))
             set_patience(self._wire.socket, patience)
-        except BaseException:
+        except BaseException:  # raised again: nobody else has the connection
             self._wire.close()
             raise
 
@@ -73,13 +73,13 @@ class _Wire:
             if (uid := peer_uid(self.socket)) not in (None, os.getuid()):
                 raise ConnectionRefusedError(f"{address} is served by user {uid}")
             self.connection = Connection(os.dup(self.socket.fileno()))
-        except BaseException:
+        except BaseException:  # raised again: nobody else has the socket
             self.socket.close()
             raise
         try:
             answer_challenge(self.connection, key)
             deliver_challenge(self.connection, key)
-        except BaseException:
+        except BaseException:  # raised again, as above
             self.close()
             raise
 

@@ -137,7 +137,7 @@ def open_entry(name: str, *, version: str) -> Entry:
         _write_private(os.path.join(unfinished, "key"), os.urandom(32))
         _write_locked(os.path.join(unfinished, "info.json"), entry)
         os.rename(unfinished, path)
-    except BaseException:
+    except BaseException:  # raised again: whatever it is, and a Ctrl-C too, must leave no entry behind
         close_entry(entry)
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
