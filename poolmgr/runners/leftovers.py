@@ -21,7 +21,7 @@ import signal
 import time
 from collections.abc import Collection
 
-from poolmgr.runtime.procfs import has, masks
+from poolmgr.runtime.procfs import alive, has, masks, session_of, state
 from poolmgr.runtime.tree import children, descendants
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,7 +39,7 @@ def become_reaper() -> None:
 def reap(ours: Collection[int]) -> None:
     """Take leave of children that have ended and are not ``ours``: nobody else will ask about them."""
     for pid in children(os.getpid()):
-        if pid not in ours and _stat(pid)[0] == "Z":
+        if pid not in ours and state(pid) == "Z":
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
@@ -74,7 +74,7 @@ def _left(mark: bytes, session: int, ours: Collection[int]) -> list[int]:
 def _see_off(pids: Collection[int], ours: Collection[int]) -> None:
     """Reap them: one that is about to end has no environment any more, and whoever is our heir may reap nobody."""
     deadline = time.monotonic() + GRACE
-    while ending := [pid for pid in pids if _stat(pid)[0] not in ("", "Z", "X")]:
+    while ending := [pid for pid in pids if alive(pid)]:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             break
@@ -109,8 +109,7 @@ def _wait_for_one(pids: Collection[int], seconds: float) -> None:
 
 
 def _is_left(pid: int, mark: bytes, session: int) -> bool:
-    state, its_session = _stat(pid)
-    if state in ("", "Z", "X") or its_session != session:
+    if not alive(pid) or session_of(pid) != session:
         return False
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
@@ -122,13 +121,3 @@ def _is_left(pid: int, mark: bytes, session: int) -> bool:
         # We are under nohup ourselves, and all of the program has it from us.
         return True
     return not has(masks(pid).get("SigIgn", 0), signal.SIGHUP)
-
-
-def _stat(pid: int) -> tuple[str, int]:
-    """The state letter and the session of a process; an empty letter if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b") ")[2].split()
-        return fields[0].decode(), int(fields[3])
-    except (OSError, IndexError):
-        return "", -1

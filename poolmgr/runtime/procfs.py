@@ -9,6 +9,8 @@ import time
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 #: Of the kernel's, a second.
 TICKS = os.sysconf("SC_CLK_TCK")
+#: Where it stands in what :func:`_stat` gives: the session, and when it began, in ticks since the machine did.
+_SESSION, _START = 3, 19
 #: ns by which the start of a thread may seem later than it was: ticks are coarse.
 _TICK_ERROR = 50_000_000
 #: Signals that do nothing to a process that has no handler for them.
@@ -27,12 +29,7 @@ def resident(pid: int) -> int | None:
 
 def stopped(pid: int) -> bool:
     """Whether the process is stopped from outside: by SIGSTOP, or by a debugger."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name of the program, in parentheses, may have anything in it.
-            return file.read().rpartition(b") ")[2][:1] in b"Tt"
-    except OSError:
-        return False
+    return state(pid) in ("T", "t")
 
 
 def alive(pid: int) -> bool:
@@ -42,11 +39,14 @@ def alive(pid: int) -> bool:
 
 def state(pid: int) -> str:
     """The letter of what the kernel says a process does; empty if there is none."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b") ")[2][:1].decode("ascii", "replace")
-    except OSError:
-        return ""
+    fields = _stat(pid)
+    return fields[0] if fields else ""
+
+
+def session_of(pid: int) -> int | None:
+    """The session that a process is in; None if nobody can tell."""
+    fields = _stat(pid)
+    return int(fields[_SESSION]) if fields else None
 
 
 def command(pid: int) -> list[str]:
@@ -60,11 +60,8 @@ def command(pid: int) -> list[str]:
 
 def begun(pid: int) -> float | None:
     """When the process began, in seconds of CLOCK_BOOTTIME; None if nobody can tell."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b") ")[2].split()[19]) / TICKS
-    except (OSError, IndexError, ValueError):
-        return None
+    fields = _stat(pid)
+    return int(fields[_START]) / TICKS if fields else None
 
 
 def threads(pid: int) -> list[int]:
@@ -89,15 +86,11 @@ def masks(pid: int, thread: int | None = None) -> dict[str, int]:
 
 def is_gone(pid: int, thread: int, stamp: int) -> bool:
     """Whether a thread that ran at ``stamp`` (monotonic, ns) has ended, also if its number is another's by now."""
-    try:
-        with open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
-            fields = file.read().rpartition(b") ")[2].split()
-    except OSError:
-        return True
-    if fields[0] in (b"Z", b"X"):
+    fields = _stat(pid, thread)
+    if not fields or fields[0] in ("Z", "X"):
         return True
     # Since the machine was started, while it slept too, in ticks.
-    began = int(fields[19]) * 1_000_000_000 // TICKS
+    began = int(fields[_START]) * 1_000_000_000 // TICKS
     # In this order: held up between the two clocks, we take it for older than it is, and never for another one.
     awake = time.monotonic_ns()
     asleep = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - awake
@@ -125,3 +118,14 @@ def reaction(pid: int, number: int) -> str:
     if number in _HARMLESS:
         return "goes on" if number == signal.SIGCONT else "ignores"
     return "ends"
+
+
+def _stat(pid: int, thread: int | None = None) -> list[str]:
+    """What the kernel says of a process, or of one of its threads, from its state on; empty if it is gone."""
+    path = f"/proc/{pid}/stat" if thread is None else f"/proc/{pid}/task/{thread}/stat"
+    try:
+        with open(path, "rb") as file:
+            # The name of the program, in parentheses, may have anything in it.
+            return file.read().rpartition(b") ")[2].decode("ascii", "replace").split()
+    except OSError:
+        return []
