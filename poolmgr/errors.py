@@ -17,11 +17,16 @@ def describe_exit(exitcode: int | None) -> str:
     if exitcode is None:
         return "ended, nobody knows how"
     if exitcode < 0:
-        try:
-            return f"was killed by {_signal.Signals(-exitcode).name}"
-        except ValueError:
-            return f"was killed by signal {-exitcode}"
+        return f"was killed by {signal_name(-exitcode)}"
     return f"exited with code {exitcode}"
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called: ``SIGKILL``, or ``signal 40`` where it has no name."""
+    try:
+        return _signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 #: How the kernel kills where memory is short, behind what :func:`describe_exit` says.

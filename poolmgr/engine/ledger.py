@@ -21,6 +21,7 @@ from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState
 from poolmgr.runtime.cells import BEGAN, Cells
+from poolmgr.runtime.progress import read
 
 if TYPE_CHECKING:
     from poolmgr.model.snapshot import Counts, JobSnapshot, Progress
@@ -48,6 +49,14 @@ def began_at(cells: Cells) -> float | None:
     except ValueError:
         return None
     return epoch(began) if began else None
+
+
+def said(cells: Cells, task: int) -> Progress | None:
+    """How far a task is, or was when its worker died, if it has said so."""
+    from poolmgr.model.snapshot import Progress
+
+    found = read(cells, task)
+    return None if found is None else Progress(*found)
 
 
 class Done(NamedTuple):

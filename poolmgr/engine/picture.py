@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job, Task
-from poolmgr.engine.ledger import Done, began_at, describe
+from poolmgr.engine.ledger import Done, began_at, describe, said
 from poolmgr.model.brief import function_name
 from poolmgr.model.states import JobState, PoolState, WorkerState
-from poolmgr.runtime import progress
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, Progress, WorkerSnapshot
+    from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot, WorkerSnapshot
 
 #: Jobs that wait and are shown: those that come next.
 QUEUED_SHOWN = 100
@@ -88,16 +87,8 @@ def _worker(handle: Handle, task: Task | None, now: float) -> WorkerSnapshot:
         elapsed=max(0.0, now - since),
         done=handle.done,
         failed=handle.failed,
-        progress=None if task is None else _progress(handle),
+        progress=None if task is None else said(handle.cells, handle.drained),
     )
-
-
-def _progress(handle: Handle) -> Progress | None:
-    """How far the task in its hands is, if it says so."""
-    from poolmgr.model.snapshot import Progress
-
-    said = progress.read(handle.cells, handle.drained)
-    return None if said is None else Progress(*said)
 
 
 def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task | None]) -> tuple[JobSnapshot, ...]:
@@ -113,7 +104,7 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
                 pid=handle.pid,
                 started=started,
                 state=JobState.RUNNING,
-                progress=_progress(handle) if task.job.tasks == 1 else None,
+                progress=said(handle.cells, handle.drained) if task.job.tasks == 1 else None,
             )
     for job in list(ledger.active.values()):
         if job.id not in shown:

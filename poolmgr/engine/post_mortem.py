@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob
 from poolmgr.engine.ledger import Ledger, began_at
+from poolmgr.errors import signal_name
 from poolmgr.model.stacks import frame_text, parse
-from poolmgr.runtime import progress
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import Death, Progress
+    from poolmgr.model.snapshot import Death
     from poolmgr.runtime.oom import OomWatch
 
 #: Lines of output that are kept with a lost job: the end of what it said, should the log have gone on since.
@@ -40,23 +40,10 @@ def post_mortem(handle: Handle, job: AnyJob, exitcode: int | None, oom: OomWatch
     )
 
 
-def said(handle: Handle) -> Progress | None:
-    """How far the task was, if it said so."""
-    from poolmgr.model.snapshot import Progress
-
-    found = progress.read(handle.cells, handle.drained)
-    return None if found is None else Progress(*found)
-
-
 def _how(exitcode: int | None) -> str:
     if exitcode is None:
         return "nobody knows how"
-    if exitcode >= 0:
-        return f"exit code {exitcode}"
-    try:
-        return signal.Signals(-exitcode).name
-    except ValueError:
-        return f"signal {-exitcode}"
+    return f"exit code {exitcode}" if exitcode >= 0 else signal_name(-exitcode)
 
 
 def _last_stack(handle: Handle) -> tuple[tuple[str, ...], float | None]:

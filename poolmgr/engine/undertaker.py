@@ -11,7 +11,8 @@ from poolmgr.engine.crew import Crew
 from poolmgr.engine.drain import Drain
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.post_mortem import post_mortem, said
+from poolmgr.engine.ledger import said
+from poolmgr.engine.post_mortem import post_mortem
 from poolmgr.errors import FOR_MEMORY, describe_exit
 from poolmgr.runtime.oom import OomWatch
 
@@ -65,9 +66,8 @@ class Undertaker:
             held[0] = part(held[0], 1)
             unasked = handle.killed_for is None and not terminating
             death = post_mortem(handle, task.job, exitcode, self.oom, self._accounts.ledger) if unasked else None
-            self._accounts.died(
-                task, handle, exitcode, terminated=terminating, began=True, death=death, said=said(handle)
-            )
+            how_far = said(handle.cells, handle.drained)
+            self._accounts.died(task, handle, exitcode, terminated=terminating, began=True, death=death, said=how_far)
             words += FOR_MEMORY if death is not None and death.for_memory else ""
             words += f" while it ran job {task.job.id}"
         if began or not handle.leaving or exitcode != 0:
