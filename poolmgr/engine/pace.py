@@ -58,8 +58,11 @@ class Pace:
     def _turn(self) -> None:
         if self.looks == self._chosen:
             # Measured anew: what it took in another hour says nothing.
+            self.means[not self._chosen] = 0.0
             self.looks, self._left, self._first = not self._chosen, TRY, True
-            self.means[self.looks] = 0.0
+            return
+        if not self.means[self.looks]:
+            # Another thread has only just turned to it.
             return
         better = self.means[True] < BETTER * self.means[False]
         self._keep = min(2 * self._keep, LATE) if better == self._chosen else SOON

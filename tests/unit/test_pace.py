@@ -56,3 +56,13 @@ def test_one_that_took_very_long_does_not_decide() -> None:
     for i in range(3 * LATE):
         pace.took((10_000 if pace.looks else 60_000) if i % 100 else 10_000_000)
     assert pace.means[True] < 2 * pace.means[False]
+
+
+def test_way_that_was_not_measured_is_not_chosen() -> None:
+    """Two callers that turn to the other way at once do not take it for one that costs nothing."""
+    pace = Pace()
+    run(pace, 80_000, 20_000)
+    assert not pace.looks
+    pace._turn()
+    pace._turn()
+    assert run(pace, 80_000, 20_000, SOON) < 0.3

@@ -72,13 +72,7 @@ def follow_pool(inqueue: Any, outqueue: Any, cells: Cells) -> None:
         return task
 
     def put(result: Any) -> None:
-        cells.sending(result[2][0])
-        try:
-            real_put(result)
-        except BaseException:
-            cells.not_sent()
-            raise
-        cells.end()
+        _send(cells, real_put, result, result[2][0])
 
     inqueue.get, outqueue.put = get, put
 
@@ -104,17 +98,22 @@ def follow_executor(calls: Any, results: Any, cells: Cells) -> None:
             # Not a result: the process tells that it leaves.
             real_put(item)
             return
-        cells.sending(item.exception is None)
         if cells.asked_to_leave() and hasattr(item, "exit_pid"):
             item.exit_pid = os.getpid()
-        try:
-            real_put(item)
-        except BaseException:
-            cells.not_sent()
-            raise
-        cells.end()
+        _send(cells, real_put, item, item.exception is None)
 
     calls.get, results.put = get, put
+
+
+def _send(cells: Cells, put: Any, result: Any, good: bool) -> None:
+    """Have the pool's own code send a result, and note whether it went."""
+    cells.sending(good)
+    try:
+        put(result)
+    except BaseException:  # raised again: users' code, which pickles the result
+        cells.not_sent()
+        raise
+    cells.end()
 
 
 def _wait_while_held(cells: Cells) -> None:
