@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 50
+WIDTH = 120
 
 SOURCES = sorted(path for folder in ("poolmgr", "demos") for path in (ROOT / folder).rglob("*.py"))
 #: Whatever is written by hand.
@@ -21,6 +22,8 @@ TEXTS = sorted(
     for path in ROOT.glob(pattern)
     if path.suffix in {".py", ".md", ".toml", ".tcss", ".txt", ""} and path.is_file()
 )
+
+CODE_BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 #: Folders of one machine only, and a package index by its address.  In parts, so that this file is clean too.
 FORBIDDEN = re.compile(
@@ -48,6 +51,18 @@ def test_file_and_functions_are_short(path: Path) -> None:
         and node.end_lineno - node.lineno >= FUNCTION_LIMIT
     ]
     assert not too_long
+
+
+def test_prose_is_wrapped() -> None:
+    """No line of the documents is wider than the code's, but for tables, code and Chinese, which has no blanks."""
+    wide = [
+        f"{named(path)}: {line[:60]}"
+        for path in TEXTS
+        if path.suffix == ".md" and path.parent.name != "zh"
+        for line in CODE_BLOCK.sub("", path.read_text()).splitlines()
+        if len(line) > WIDTH and not line.startswith("|")
+    ]
+    assert not wide
 
 
 def test_no_text_names_a_machine() -> None:
