@@ -115,10 +115,17 @@ def _without_screen(command: Command, name: str, *, locks: bool, engine: str, ve
 def _detach(command: Command, name: str, *, locks: bool, engine: str) -> int:
     from poolmgr.runners.detached import detach
 
-    started, code = detach(command, name, locks=locks, engine=engine)
-    if started:
-        result(f"{started}\nsee it: poolmgr attach {started.split()[0]}, poolmgr top; wait for it: poolmgr wait")
-    return code
+    found = detach(command, name, locks=locks, engine=engine)
+    if found.exit_code is None:
+        result(
+            f"{found.name} runs as process {found.pid}\n"
+            f"see it: poolmgr attach {found.name}, poolmgr top; wait for it: poolmgr wait"
+        )
+        return 0
+    for line in found.printed:
+        result(line)
+    tell(f"poolmgr: {found.name} ended with exit code {found.exit_code} before it could be seen; nothing runs on")
+    return found.exit_code
 
 
 def _terminal() -> int | None:

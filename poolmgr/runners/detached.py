@@ -1,6 +1,6 @@
 """A program that runs on without a terminal, seen by whoever attaches.
 
-    parent    waits until the program can be seen, or cannot be started
+    parent    waits until the program can be seen, cannot be started, or has ended already
     child     a session of its own; starts the program and looks at it until it ends
 
 What would have gone to a terminal or through a pipe goes to the run's log, where viewers read it; into a file it goes
@@ -12,11 +12,15 @@ Threads: the caller's, which the child never leaves; "poolmgr-output" in the chi
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import sys
 import threading
+from dataclasses import dataclass
+from typing import BinaryIO
 
-from poolmgr.runners.command import Command, NotStarted
+from poolmgr.errors import PoolmgrError, describe_exit
+from poolmgr.runners.command import Command
 from poolmgr.runners.program import attend, hold_signals
 from poolmgr.runners.run import Run
 from poolmgr.runners.spool import CHUNK, Lines
@@ -25,11 +29,30 @@ from poolmgr.runners.spool import CHUNK, Lines
 LAST_WORDS = 1.0
 
 
-def detach(command: Command, name: str, *, locks: bool = True, engine: str = "stock") -> tuple[str, int]:
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """What became of a program that was to run on.
+
+    Attributes:
+        name: What its pools are called.
+        pid: Its process.
+        exit_code: None if it runs on; the program's own if it ended before it could be seen.
+        printed: What it had printed by then on a terminal or a pipe, line by line.
+    """
+
+    name: str
+    pid: int
+    exit_code: int | None = None
+    printed: tuple[str, ...] = ()
+
+
+def detach(command: Command, name: str, *, locks: bool = True, engine: str = "stock") -> Detached:
     """Start a program that runs on when this process has ended. Called before any thread is started.
 
-    Returns:
-        What it can be found by, and 0; or nothing, and an exit code, if it cannot be started.
+    Raises:
+        NotStarted: It cannot be started.
+        UsageError: There is no safe folder for the run.
+        PoolmgrError: The process that was to look at it failed.
     """
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -38,23 +61,34 @@ def detach(command: Command, name: str, *, locks: bool = True, engine: str = "st
     if child == 0:
         os.close(reader)
         code = 1
-        try:
-            os.setsid()
-            code = _run(command, name, writer, locks=locks, engine=engine)
-        except NotStarted as error:
-            os.write(2, f"poolmgr: {error}\n".encode())
-            code = error.exit_code
-        finally:
-            os._exit(code)
+        with open(writer, "wb") as told:
+            try:
+                os.setsid()
+                code = _run(command, name, told, locks=locks, engine=engine)
+            except Exception as error:  # the process's top: who still waits for it raises it
+                _tell(told, error)
+            finally:
+                os._exit(code)
     os.close(writer)
-    with open(reader, encoding="utf-8") as told:
-        found = told.read().strip()
-    if found:
-        return found, 0
-    return "", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with open(reader, "rb") as file:
+        data = file.read()
+    if not data:
+        how = describe_exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        raise PoolmgrError(f"process {child}, which was to look at the program, {how} before it could be seen")
+    found = pickle.loads(data)
+    if isinstance(found, Detached):
+        return found
+    raise found if isinstance(found, PoolmgrError) else PoolmgrError(f"the program cannot be detached: {found!r}")
 
 
-def _run(command: Command, name: str, writer: int, *, locks: bool, engine: str) -> int:
+def _tell(told: BinaryIO, what: Detached | Exception) -> None:
+    """Have the parent know, which goes on then; it is told once."""
+    if not told.closed:
+        with told:
+            pickle.dump(what, told)
+
+
+def _run(command: Command, name: str, told: BinaryIO, *, locks: bool, engine: str) -> int:
     hold_signals()
     null = os.open(os.devnull, os.O_RDWR)
     if os.isatty(0):
@@ -66,12 +100,7 @@ def _run(command: Command, name: str, writer: int, *, locks: bool, engine: str) 
         os.close(given)
         reading = threading.Thread(target=_read, args=(output, opened), name="poolmgr-output", daemon=True)
         reading.start()
-
-        def tell() -> None:
-            os.write(writer, f"{opened.name} runs as process {program.pid}\n".encode())
-            os.close(writer)
-
-        opened.observe(always=True, found=tell)
+        opened.observe(always=True, found=lambda: _tell(told, Detached(opened.name, program.pid)))
         # The caller's descriptors are not kept open by who only looks.
         for fd in (0, 1, 2):
             os.dup2(null, fd)
@@ -79,6 +108,9 @@ def _run(command: Command, name: str, writer: int, *, locks: bool, engine: str) 
         # A daemon of the program may keep it open for ever.
         reading.join(LAST_WORDS)
         opened.end()
+        # Where it was never seen: the observer has left, and tells no more.
+        printed = tuple(line.text for line in opened.log.lines() if line.kind == "out")
+        _tell(told, Detached(opened.name, program.pid, code, printed))
     return code
 
 

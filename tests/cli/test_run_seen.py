@@ -217,6 +217,26 @@ def test_detached_program_runs_on(tmp_path: Path) -> None:
     assert not psutil.pid_exists(snapshot.pid)
 
 
+def test_detached_program_that_ends_at_once_is_told(tmp_path: Path) -> None:
+    """What a program printed that ended before anybody could see it, and its exit code, are the command's own."""
+    done = poolmgr("run", "--detach", "--name", "prog", "sh", "-c", "echo begun; echo broken >&2; exit 3", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == "begun\nbroken\n"
+    assert done.stderr == "poolmgr: prog ended with exit code 3 before it could be seen; nothing runs on\n"
+
+
+def test_what_cannot_be_detached_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--detach tells what is wrong as a run in the foreground does, with the same exit code."""
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").chmod(0o755)
+    for runtime, code in ((tmp_path, 126), (Path("/proc"), 2)):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        plain = poolmgr("run", "--headless", "./text", cwd=tmp_path)
+        done = poolmgr("run", "--detach", "./text", cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (code, "", plain.stderr)
+        assert done.stderr.count("\n") == 1
+
+
 def test_engine_of_poolmgr_in_a_program(tmp_path: Path) -> None:
     """With --engine poolmgr the program's Pool is made by poolmgr's engine, and steered like any pool of it."""
     with running("--engine", "poolmgr", "-v", script(tmp_path, PROGRAM), "Pool", "fork", cwd=tmp_path) as process:
