@@ -98,13 +98,16 @@ class ObservedControl:
 
     def send(self, request: Request) -> Reply:
         """Carry out what an operator asks, and say what became of it."""
-        try:
-            reply = self._carry_out(request)
-        except (UsageError, UnknownJob, UnknownWorker) as error:
-            return Reply(False, str(error), getattr(request, "job_id", None))
+        reply = self._answer(lambda: self._carry_out(request), getattr(request, "job_id", None))
         if not isinstance(request, WorkerLook | Pace):
             self._collector.request_frame()
         return reply
+
+    def _answer(self, act: Callable[[], Reply], job_id: int | None) -> Reply:
+        try:
+            return act()
+        except (UsageError, UnknownJob, UnknownWorker) as error:
+            return Reply(False, str(error), job_id)
 
     def _carry_out(self, request: Request) -> Reply:
         match request:
@@ -135,21 +138,29 @@ class ObservedControl:
         return Reply(False, refusal(request, pool.engine), getattr(request, "job_id", None))
 
     def _kill(self, pool: ProgramPool, job_id: int, grace: float) -> Reply:
-        seated = self._runner(pool, job_id)
-        if grace > 0:
-            stopped = self._acts.stop(seated.worker, job_id)
-            if stopped.ok:
-                return stopped
-            later = threading.Timer(grace, self._kill, (pool, job_id, 0.0))
-            later.name, later.daemon = "poolmgr-grace", True
-            later.start()
-            return Reply(True, f"{stopped.text}; it gets SIGKILL in {grace:g} s", job_id)
+        worker = self._runner(pool, job_id).worker
         # Before the deed: the pool may tell its end before we hear of it.
         pool.jobs.kill_asked(job_id)
-        return self._acts.kill(seated.worker, job_id)
+        if grace <= 0:
+            return self._acts.kill(worker, job_id)
+        stopped = self._acts.stop(worker, job_id)
+        if stopped.ok or not self._acts.is_in(worker, job_id):
+            return stopped
+        later = threading.Timer(grace, self._kill_late, (pool, job_id))
+        later.name, later.daemon = "poolmgr-grace", True
+        later.start()
+        return Reply(True, f"job {job_id} did not stop when it was asked; it gets SIGKILL in {grace:g} s", job_id)
+
+    def _kill_late(self, pool: ProgramPool, job_id: int) -> None:
+        """The grace is over; nobody waits for the answer, so it goes to the log."""
+        reply = self._answer(lambda: self._kill(pool, job_id, 0.0), job_id)
+        self._seat.log(reply.text, job_id=job_id)
+        self._collector.request_frame()
 
     def _stop(self, pool: ProgramPool, job_id: int) -> Reply:
-        return self._acts.stop(self._runner(pool, job_id).worker, job_id)
+        worker = self._runner(pool, job_id).worker
+        pool.jobs.kill_asked(job_id)
+        return self._acts.stop(worker, job_id)
 
     def _hold(self, pool: ProgramPool, *, hold: bool) -> Reply:
         workers = [seated.worker for seated in pool.workers()]

@@ -42,8 +42,8 @@ class StockActs:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def kill(self, worker: ObservedWorker, job: int, index: int | None = None) -> Reply:
-        """Kill a worker if it is in that job, and in that task of it where ``index`` is given.
+    def kill(self, worker: ObservedWorker, job: int) -> Reply:
+        """Kill a worker if it is in that job.
 
         In a stock Pool the job fails with WorkerLost and a new worker takes the place.  An executor breaks: all that is
         pending in it fails with BrokenProcessPool.  Ask first.
@@ -51,9 +51,9 @@ class StockActs:
         with self._cells(worker) as words, _process(worker) as send:
             if words is None or send is None:
                 return Reply(False, f"worker {worker.pid} is gone", job)
-            return _kill(words, send, worker.pid, job, index)
+            return _kill(words, send, worker.pid, job)
 
-    def stop(self, worker: ObservedWorker, job: int, index: int | None = None) -> Reply:
+    def stop(self, worker: ObservedWorker, job: int) -> Reply:
         """Have the job raise JobStopped, if the worker is in it; it takes no effect inside a long call of C."""
         with self._cells(worker) as words, _process(worker) as send:
             if words is None or send is None:
@@ -62,7 +62,7 @@ class StockActs:
             if not number or not has(masks(worker.pid).get("SigCgt", 0), number):
                 return Reply(False, f"worker {worker.pid} cannot be asked to stop its job: kill it instead", job)
             task = words[layout.TASK]
-            if not _is_in(words, job, index):
+            if not _is_in(words, job):
                 return Reply(False, f"job {job} is not running in worker {worker.pid} any more", job)
             words[layout.STOP] = task
 
@@ -75,6 +75,11 @@ class StockActs:
             if words[layout.STOPPED] == task:
                 return Reply(True, f"job {job} was asked to stop", job)
             return Reply(False, f"job {job} finished meanwhile", job)
+
+    def is_in(self, worker: ObservedWorker, job: int) -> bool:
+        """Whether the worker is in that job at this moment."""
+        with self._cells(worker) as words:
+            return words is not None and _is_in(words, job)
 
     def resize(self, pool: ObservedPool, wanted: int) -> Reply:
         """Have a pool start or let go workers; those that are in a job leave after it."""
@@ -168,17 +173,16 @@ def _process(worker: ObservedWorker) -> Iterator[Callable[[int], None] | None]:
         os.close(pidfd)
 
 
-def _is_in(words: Any, job: int, index: int | None) -> bool:
-    inside = words[layout.TASK] & 1 and not words[layout.SENDING] and words[layout.JOB] == job
-    return bool(inside) and index in (None, words[layout.INDEX])
+def _is_in(words: Any, job: int) -> bool:
+    return bool(words[layout.TASK] & 1 and not words[layout.SENDING] and words[layout.JOB] == job)
 
 
-def _kill(words: Any, send: Callable[[int], None], pid: int, job: int, index: int | None) -> Reply:
+def _kill(words: Any, send: Callable[[int], None], pid: int, job: int) -> Reply:
     was_stopped = stopped(pid)
     send(signal.SIGSTOP)
     still = _until(lambda: stopped(pid), DEADLINE)
     # It stands now, so what its cells say stays true until the signal.
-    if still and _is_in(words, job, index):
+    if still and _is_in(words, job):
         words[layout.KILLED] = words[layout.TASK]
         send(signal.SIGKILL)
         return Reply(True, f"job {job} was killed with its worker {pid}", job)
