@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,19 +44,20 @@ CROSSED = """
 
 #: No pool: processes and a lock, crossed.
 PLAIN = """
-    import multiprocessing, time
+    import multiprocessing
 
-    def take(one, other):
+    def take(one, other, meeting):
         with one:
-            time.sleep(0.3)
+            meeting.wait()
             with other:
                 pass
 
     if __name__ == "__main__":
         ctx = multiprocessing.get_context("fork")
         left, right = ctx.Lock(), ctx.Lock()
-        a = ctx.Process(target=take, args=(left, right))
-        b = ctx.Process(target=take, args=(right, left))
+        gate = ctx.Barrier(2)
+        a = ctx.Process(target=take, args=(left, right, gate))
+        b = ctx.Process(target=take, args=(right, left, gate))
         a.start(), b.start()
         a.join(), b.join()
 """
@@ -98,11 +98,6 @@ def picture(shows: Callable[[PoolSnapshot], object]) -> PoolSnapshot:
     return found[0]
 
 
-def asked(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """What ``poolmgr WORDS`` says."""
-    return poolmgr(*words, cwd=cwd)
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_deadlock_of_jobs_is_seen_and_ended(method: str, tmp_path: Path) -> None:
     """Jobs that wait for each other are told in picture, log and verdict; a kill and a release of its lock end it."""
@@ -117,14 +112,14 @@ def test_deadlock_of_jobs_is_seen_and_ended(method: str, tmp_path: Path) -> None
         snapshot = picture(lambda it: it.verdict is not None and it.verdict.rule is Rule.LOCK_BOUND)
         assert snapshot.verdict is not None
         assert "deadlock: w1, w2 wait for each other's" in snapshot.verdict.text
-        status = json.loads(asked(tmp_path, "top", "prog", "-1", "--json").stdout)["pools"][0]["status"]
+        status = json.loads(poolmgr("top", "prog", "-1", "--json", cwd=tmp_path).stdout)["pools"][0]["status"]
         assert {each["name"] for each in status["sync"]["objects"] if each["state"] == "deadlock"} == {"left", "right"}
         victim = next(worker for worker in snapshot.workers if worker.slot == 1)
-        kill = asked(tmp_path, "ctl", "prog", "kill", str(victim.job_id))
+        kill = poolmgr("ctl", "prog", "kill", str(victim.job_id), cwd=tmp_path)
         assert kill.returncode == 0, kill.stderr
         snapshot = picture(lambda it: it.sync is not None and it.sync.abandoned and not it.sync.deadlocks)
         assert snapshot.sync is not None
-        release = asked(tmp_path, "ctl", "prog", "release", str(snapshot.sync.abandoned[0]))
+        release = poolmgr("ctl", "prog", "release", str(snapshot.sync.abandoned[0]), cwd=tmp_path)
         assert release.returncode == 0, release.stderr
         assert "is released" in release.stdout
         output, _ = process.communicate(timeout=30)
@@ -158,6 +153,6 @@ def test_locks_can_be_left_alone(tmp_path: Path) -> None:
     with running("--no-locks", script(tmp_path, CROSSED), "fork", cwd=tmp_path):
         snapshot = picture(lambda it: it.counts.running == 2)
         assert snapshot.sync is None
-        release = asked(tmp_path, "ctl", "prog", "release", "1")
+        release = poolmgr("ctl", "prog", "release", "1", cwd=tmp_path)
         assert release.returncode == 1
         assert "not there" in release.stderr

@@ -17,8 +17,9 @@ import pytest
 from poolmgr.cli.pools import look
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import JobState, PoolState
+from poolmgr.runners.observation import INTERVAL, SILENT
 from tests.cli.test_run import script
-from tests.helpers.commands import COMMAND, PATIENCE, poolmgr, started
+from tests.helpers.commands import PATIENCE, poolmgr, started
 from tests.helpers.wait import wait_until
 
 #: Waits in each job for a file, fails some, and tells in the end how all of them ended.
@@ -55,16 +56,7 @@ KINDS = [("Pool", "fork"), ("Pool", "spawn"), ("ProcessPoolExecutor", "forkserve
 @contextmanager
 def running(*words: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """``poolmgr run --name prog WORDS`` while it runs; killed with all that is below it if it is still there."""
-    process = subprocess.Popen(
-        [*COMMAND, "run", "--name", "prog", *words],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
+    with started("run", "--name", "prog", *words, cwd=cwd) as process:
         try:
             yield process
         finally:
@@ -186,13 +178,20 @@ def test_program_without_the_hook(tmp_path: Path) -> None:
 
 def test_program_without_a_pool_is_not_shown(tmp_path: Path) -> None:
     """A program that opens no pool is on no board, and with -v one line tells so."""
-    source = "import time\nprint('ready', flush=True)\ntime.sleep(3)"
+    source = """
+        import os, time
+        print("ready", flush=True)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    """
     with running("-v", script(tmp_path, source), cwd=tmp_path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        begun = time.monotonic()
-        while time.monotonic() < begun + 2.5:
+        # As long as it takes until one that has no hook would be shown.
+        until = time.monotonic() + SILENT + 2 * INTERVAL
+        while time.monotonic() < until:
             assert look() == []
+        (tmp_path / "go").touch()
         _, err = process.communicate(timeout=PATIENCE)
     assert err.startswith("poolmgr: prog: no pool; exit code 0 after")
     assert err.count("\n") == 1
