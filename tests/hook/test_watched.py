@@ -91,33 +91,48 @@ def test_worker_that_cannot_load_the_hook_works(run_folder: str, tmp_path: Path)
     assert not look(run_folder).workers
 
 
-def test_hook_has_no_thread_and_no_standard_descriptor(run_folder: str, tmp_path: Path) -> None:
-    """A program whose standard descriptors are closed keeps them free, and has the stock pool's threads only."""
+@pytest.mark.parametrize("closed", ["at the start", "before the bell", "at the fork"])
+def test_hook_has_no_thread_and_no_standard_descriptor(run_folder: str, tmp_path: Path, closed: str) -> None:
+    """A program whose standard descriptors are closed has the stock pool's things there, and its threads, only."""
     source = """
-        import multiprocessing, os, sys, threading
+        import multiprocessing, multiprocessing.pool, os, sys, threading
+
+        class Closing(multiprocessing.pool.Pool):
+            def _get_sentinels(self):
+                # All that the pool itself needs is open, so none of it gets these numbers.
+                if sys.argv[2] == "before the bell":
+                    os.closerange(0, 3)
+                return super()._get_sentinels()
 
         def standard(_=None):
             found = []
             for fd in range(3):
                 try:
-                    found.append(os.readlink("/proc/self/fd/%d" % fd))
+                    found.append(os.readlink("/proc/self/fd/%d" % fd).partition(":")[0])
                 except OSError:
-                    pass
+                    found.append("free")
             return found
 
         if __name__ == "__main__":
-            os.closerange(0, 3)
-            # What the program opens itself may have any number.
-            with multiprocessing.get_context("fork").Pool(1) as pool:
+            if sys.argv[2] == "at the start":
+                os.closerange(0, 3)
+            if sys.argv[2] == "at the fork":
+                os.register_at_fork(after_in_child=lambda: os.closerange(0, 3))
+            with Closing(1, context=multiprocessing.get_context("fork")) as pool:
                 mine, theirs, threads = standard(), pool.apply(standard), threading.active_count()
             with open(sys.argv[1], "w") as file:
                 print(mine, theirs, threads, file=file)
     """
     path, result = hooked.script(tmp_path, source), tmp_path / "result"
-    hooked.run(path, str(result), folder=run_folder)
-    mine, theirs, threads = result.read_text().rsplit(" ", 1)[0], run_folder, result.read_text().split()[-1]
-    assert theirs not in mine
-    assert threads == "4"
+    told = []
+    for folder in (None, run_folder):
+        hooked.run(path, str(result), closed, folder=folder)
+        told.append(result.read_text())
+        result.unlink()
+    assert told[1] == told[0]
+    assert "free" in told[1]
+    assert told[1].split()[-1] == "4"
+    assert len(look(run_folder).workers) == 1
 
 
 def test_child_of_a_worker_is_not_the_worker(run_folder: str, tmp_path: Path) -> None:
