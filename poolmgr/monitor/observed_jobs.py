@@ -105,8 +105,8 @@ class Jobs:
         ended = pool.finished
         return Counts(
             submitted=pool.submitted,
-            queued=max(0, pool.submitted - ended - running),
-            running=min(running, max(0, pool.submitted - ended)),
+            queued=max(0, pool.pending - running),
+            running=min(running, pool.pending),
             done=max(0, ended - failed - lost - killed),
             failed=failed,
             lost=lost,

@@ -41,9 +41,6 @@ class Slots:
         self.seated: dict[int, Seated] = {}
         self._generations: dict[int, int] = {}
 
-    def __iter__(self) -> Iterable[Seated]:
-        return iter(self.in_order())
-
     def in_order(self) -> list[Seated]:
         """Those that are there, by slot."""
         return sorted(self.seated.values(), key=lambda one: one.slot)

@@ -43,15 +43,13 @@ class Bell:
         """The descriptor to wait for."""
         return self._fd
 
-    def hear(self) -> bool:
-        """Whether it was rung since the last time."""
-        heard = False
+    def hear(self) -> None:
+        """Have it ready for the next ring."""
         while True:
             try:
                 os.read(self._fd, 64)
             except OSError:
-                return heard
-            heard = True
+                return
 
     def drop(self) -> None:
         """Close it here, and leave its file: called in a child of the owner."""

@@ -33,9 +33,7 @@ class WorkerLost(RuntimeError):
     def __str__(self) -> str:
         what = f"job {self.job}" + (f" ({self.function}, task {self.index})" if self.function else "")
         if self.requested:
-            return (
-                f"{what} was killed on request with its worker {self.pid}; it was not retried, it may have had effects"
-            )
+            how = f"was killed on request with its worker {self.pid}"
         else:
             how = f"was lost: worker {self.pid} {_how(self.exitcode)}"
         return f"{what} {how}; it was not retried, it may have had effects"

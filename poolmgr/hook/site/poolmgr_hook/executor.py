@@ -22,7 +22,6 @@ from .shape import in_place_of, missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 _TO_WATCH: dict[str, tuple[str, ...] | None] = {
@@ -192,23 +191,9 @@ def patch(module: Any) -> None:
     if reason:
         files.note(f"executors of {module.__name__} are not watched: {reason}")
         return
-    module._process_worker = _watched_worker(module._process_worker)
+    module._process_worker = worker.watched(module._process_worker, worker.follow_executor)
     _remember_maker(module._SafeQueue)
     _watch_manager(module._ExecutorManagerThread, _KINDS.get(module.__name__, module.__name__))
-
-
-def _watched_worker(stock: Callable[..., Any]) -> Any:
-    def work(calls: Any, results: Any, *args: Any, **kwds: Any) -> Any:
-        cells = worker.enter(calls)
-        if cells is None:
-            return stock(calls, results, *args, **kwds)
-        worker.follow_executor(calls, results, cells)
-        try:
-            return stock(calls, results, *args, **kwds)
-        finally:
-            cells.left()
-
-    return in_place_of(stock, work)
 
 
 def _remember_maker(queue: Any) -> None:

@@ -108,7 +108,7 @@ ENDS_AT, ENDS = 28672, 512
 WISH_SIZE = 0xFFFF
 
 #: How a task or job ended.
-OK, ERROR, WORKER_LOST, UNKNOWN = range(4)
+OK, ERROR, WORKER_LOST = range(3)
 #: What was called: apply_async() or submit(), map_async() and starmap_async(), imap(), imap_unordered().
 APPLY, MAP, IMAP, IMAP_UNORDERED = range(4)
 #: What a pool is.

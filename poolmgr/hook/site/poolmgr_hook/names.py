@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 #: Functions of the pools themselves that call the user's, which is what is to be named.
 _MAPPERS = ("mapstar", "starmapstar")
-_HOMES = ("multiprocessing.pool", "concurrent.futures.process", "loky.process_executor")
 #: Names remembered with their numbers; a program that makes functions without end starts over.
 _MOST = 1000
 

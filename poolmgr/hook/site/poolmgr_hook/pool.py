@@ -58,26 +58,12 @@ def patch(module: Any) -> None:
     reason = missing(module.Pool, _POOL_TO_STEER)
     if reason:
         files.note(f"pools of multiprocessing are watched only: {reason}")
-    module.worker = _watched_worker(module.worker)
+    module.worker = worker.watched(module.worker, worker.follow_pool)
     _watch_cache(module._PoolCache)
     _watch_pool(module.Pool, reason)
     module.Pool._state = _State()
     if engine.wanted():
         engine.patch(module.Pool)
-
-
-def _watched_worker(stock: Callable[..., Any]) -> Any:
-    def work(inqueue: Any, outqueue: Any, *args: Any, **kwds: Any) -> Any:
-        cells = worker.enter(inqueue)
-        if cells is None:
-            return stock(inqueue, outqueue, *args, **kwds)
-        worker.follow_pool(inqueue, outqueue, cells)
-        try:
-            return stock(inqueue, outqueue, *args, **kwds)
-        finally:
-            cells.left()
-
-    return in_place_of(stock, work)
 
 
 def _watch_cache(cache: Any) -> None:

@@ -1,6 +1,7 @@
 """This process as a worker of a pool: its cells, its stacks, and a soft stop of its job.
 
-    enter(queue)       the worker's loop begins: cells are made, signals are taken
+    watched(stock)     the stock loop, with what comes before and after it
+    enter(queue)       the loop begins: cells are made, signals are taken
     follow_pool        has a stock Pool's worker note what it takes and gives
     follow_executor    the same for ProcessPoolExecutor's and loky's
     Cells.left()       the loop has ended
@@ -20,9 +21,11 @@ import time
 from . import files, stacks
 from .cells import Cells
 from .errors import JobStopped
+from .shape import in_place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: The signal that stops a job: programs and C libraries use it not.
@@ -38,6 +41,22 @@ _CALLERS = ("_process_chunk", "__call__")
 
 #: Cells of this process.  More than one only where a worker's loop is called by something else than a pool.
 _mine: list[Cells] = []
+
+
+def watched(stock: Callable[..., Any], follow: Callable[[Any, Any, Cells], None]) -> Any:
+    """A worker's loop in place of the stock one, which it calls; ``follow`` has its two queues note what passes."""
+
+    def work(inqueue: Any, outqueue: Any, *args: Any, **kwds: Any) -> Any:
+        cells = enter(inqueue)
+        if cells is None:
+            return stock(inqueue, outqueue, *args, **kwds)
+        follow(inqueue, outqueue, cells)
+        try:
+            return stock(inqueue, outqueue, *args, **kwds)
+        finally:
+            cells.left()
+
+    return in_place_of(stock, work)
 
 
 def enter(queue: Any) -> Cells | None:
