@@ -12,68 +12,28 @@ Thread: the worker's main thread installs them; they then run wherever the libra
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from poolmgr.hook.site.poolmgr_hook import finder
 from poolmgr.runtime.output import JobStream
 from poolmgr.runtime.progress import progress
-
-Patch = Callable[[ModuleType], None]
 
 
 def install() -> None:
     """Patch both, now or when they are imported."""
-    patches: dict[str, Patch] = {"tqdm.std": _follow_bars, "logging": _carry_levels}
-    for name in list(patches):
-        module = sys.modules.get(name)
-        if module is not None:
-            _apply(patches.pop(name), module)
-    if patches:
-        sys.meta_path.insert(0, _Finder(patches))
+    # What cannot be followed is shown as it would be without us.
+    finder.install({"tqdm.std": _guarded(_follow_bars), "logging": _guarded(_carry_levels)}, lambda text: None)
 
 
-class _Finder:
-    """Has modules loaded as ever, and patches them then."""
+def _guarded(patch: finder.Patch) -> finder.Patch:
+    def apply(module: ModuleType) -> None:
+        # Another library's code, of whatever version: a job must not fail because of ours.
+        with suppress(Exception):
+            patch(module)
 
-    def __init__(self, patches: dict[str, Patch]) -> None:
-        self._patches = patches
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """The spec that the others find, with a loader that patches after loading; None for all other modules."""
-        patch = self._patches.pop(name, None)
-        if patch is None:
-            return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    _patch_after(spec.loader, patch)
-                return spec
-        return None
-
-
-def _patch_after(loader: Any, patch: Patch) -> None:
-    load = loader.exec_module
-
-    def exec_module(module: ModuleType) -> None:
-        load(module)
-        _apply(patch, module)
-
-    # A loader that allows no attributes of its own: then the module is not patched.
-    with suppress(AttributeError):
-        loader.exec_module = exec_module
-
-
-def _apply(patch: Patch, module: ModuleType) -> None:
-    try:
-        patch(module)
-    except Exception:  # another library's code, of whatever version: a job must not fail because of ours
-        pass
+    return apply
 
 
 def _is_ours(stream: object) -> bool:

@@ -111,6 +111,12 @@ def test_bar_of_tqdm_is_the_progress_of_the_job(make_pool: MakePool, tmp_path: P
     assert "3/3" in line
 
 
+def test_import_hooks_of_a_job_are_not_in_the_way() -> None:
+    """A module is found, and patched, past a finder that is none for Python of today."""
+    with poolmgr.Pool(1, context=multiprocessing.get_context("spawn"), capture_output=True) as pool:
+        assert pool.apply(telling.import_beside_an_odd_finder) == "poolmgr.runtime.hooks"
+
+
 def test_bar_into_a_file_is_left_alone(make_pool: MakePool, tmp_path: Path) -> None:
     """A bar that is not drawn on the worker's output is drawn where it belongs."""
     pool = make_pool(1, capture_output=True)

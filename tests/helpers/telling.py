@@ -87,6 +87,25 @@ def bar(folder: str, total: int, files: bool) -> int:
     return len(shown.getvalue())
 
 
+def import_beside_an_odd_finder() -> str:
+    """Import tqdm past a finder of the kind of Python 2, and tell whose code shows its bars."""
+    import warnings
+
+    class Odd:
+        """Has no ``find_spec``."""
+
+        def find_module(self, name: str, path: object = None) -> None:
+            return None
+
+    assert "tqdm.std" not in sys.modules
+    sys.meta_path.insert(1, Odd())  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm import tqdm
+    module: str = tqdm.display.__module__
+    return module
+
+
 def log(configure: Callable[[], Any] | None = None) -> None:
     """Log at three levels, after something was printed, and print again."""
     # Those of the test's own, which a forked worker has inherited.

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 def start() -> None:
     """Tell that this interpreter is here, and patch what it has imported or will import."""
-    from . import files, finder
+    from . import files, patches
 
     if files.hello():
-        finder.install()
+        patches.install()

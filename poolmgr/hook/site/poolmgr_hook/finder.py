@@ -1,5 +1,7 @@
 """Has modules patched at the moment when the program imports them.
 
+Shared with the workers of ``poolmgr.Pool``, which patch other modules (``poolmgr/runtime/hooks.py``).
+
 Thread: whichever imports, under the import system's own lock for that module.
 """
 
@@ -7,30 +9,38 @@ from __future__ import annotations
 
 import sys
 
-from .files import note
-from .patches import PATCHES
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
+    #: What is called with a module, once, right after it was executed. Raises nothing.
+    Patch = Callable[[ModuleType], None]
 
-def install() -> None:
-    """Patch what is imported already, and wait for the rest."""
-    waiting = dict(PATCHES)
+
+def install(patches: dict[str, Patch], lost: Callable[[str], None]) -> None:
+    """Patch what is imported already, and wait for the rest.
+
+    Args:
+        patches: By the names of the modules.
+        lost: Told in words when a module cannot be followed: it stays as it is.
+    """
+    waiting = dict(patches)
     for name in list(waiting):
         module = sys.modules.get(name)
         if module is not None:
-            _apply(waiting.pop(name), module)
+            waiting.pop(name)(module)
     if waiting:
-        sys.meta_path.insert(0, Finder(waiting))
+        sys.meta_path.insert(0, Finder(waiting, lost))
 
 
 class Finder:
     """Finds nothing by itself: asks the other finders, and has what they load patched."""
 
-    def __init__(self, waiting: dict[str, str]) -> None:
+    def __init__(self, waiting: dict[str, Patch], lost: Callable[[str], None]) -> None:
         self._waiting = waiting
+        self._lost = lost
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The spec that the others find, with a loader that patches once; None for all other modules."""
@@ -38,7 +48,7 @@ class Finder:
             return None
         spec = self._ask_others(name, path, target)
         if spec is not None and spec.loader is not None:
-            _patch_after(spec.loader, self._waiting.pop(name))
+            self._patch_after(spec.loader, self._waiting.pop(name))
         return spec
 
     def _ask_others(self, name: str, path: Any, target: Any) -> Any:
@@ -49,24 +59,16 @@ class Finder:
                 return spec
         return None
 
+    def _patch_after(self, loader: Any, patch: Patch) -> None:
+        load = loader.exec_module
 
-def _patch_after(loader: Any, patch: str) -> None:
-    load = loader.exec_module
+        def exec_module(module: Any) -> None:
+            # A loader may be that of many modules, as one of a zip file is.
+            del loader.exec_module
+            load(module)
+            patch(module)
 
-    def exec_module(module: Any) -> None:
-        del loader.exec_module
-        load(module)
-        _apply(patch, module)
-
-    try:
-        loader.exec_module = exec_module
-    except AttributeError:
-        note(f"a module is loaded in a way that cannot be followed: {loader!r}")
-
-
-def _apply(patch: str, module: Any) -> None:
-    try:
-        __import__(f"{__package__}.{patch}")
-        sys.modules[f"{__package__}.{patch}"].patch(module)
-    except Exception as error:  # the program goes on with its own module, whatever is wrong with ours
-        note(f"{module.__name__} is not watched: {type(error).__name__}: {error}")
+        try:
+            loader.exec_module = exec_module
+        except AttributeError:
+            self._lost(f"a module is loaded in a way that cannot be followed: {loader!r}")
