@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from multiprocessing import spawn
 from typing import Any
@@ -37,8 +38,6 @@ _BOOT = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from poolmgr.control.described import main; main()"
 )
-#: What was found out, by target and by the module's file as it was then.
-_known: dict[tuple[str, object], Described] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ def load_target(target: str) -> Callable[..., Any]:
         raise UsageError(f"{target!r} does not name a function: write module:function, such as math:factorial")
     try:
         found: Any = import_module(module_name)
-    except (Exception, SystemExit) as error:
-        # The module is a user's code: it may raise anything, and must not end the app.
+    except (Exception, SystemExit) as error:  # user code: a module's import may raise anything, and must end nothing
         raise UsageError(f"{module_name!r} cannot be imported: {type(error).__name__}: {error}") from error
     for name in names:
         try:
@@ -94,13 +92,7 @@ def describe(target: str) -> Described:
     """
     if is_imported(target):
         return _look(load_target(target))
-    key = (target.strip(), _version(target))
-    if key not in _known:
-        found = _look_elsewhere(target)
-        while len(_known) >= REMEMBERED:
-            _known.pop(next(iter(_known)), None)
-        _known[key] = found
-    return _known[key]
+    return _look_elsewhere(target.strip(), _version(target))
 
 
 def _version(target: str) -> object:
@@ -116,19 +108,19 @@ def _look(func: Callable[..., Any]) -> Described:
     size, problem = 0, ""
     try:
         size = len(pickle.dumps(func))
-    except Exception as error:
-        # Whatever pickling users' objects raises.
+    except Exception as error:  # user code: whatever a __reduce__ raises is why it cannot be pickled
         problem = f"{type(error).__name__}: {error}"
     try:
         signature = inspect.signature(func)
-        parameters = described(signature)
-        return Described(str(signature_of(parameters)), parameters, size, problem)
-    except Exception:
-        # Some functions of C say nothing, and users' objects may raise anything.
+    except Exception:  # user code: __signature__ and the like may raise anything; functions of C may have none
         return Described("(...)", None, size, problem)
+    parameters = described(signature)
+    return Described(str(signature_of(parameters)), parameters, size, problem)
 
 
-def _look_elsewhere(target: str) -> Described:
+@lru_cache(maxsize=REMEMBERED)
+def _look_elsewhere(target: str, version: object) -> Described:
+    """``version`` is that of the module's file: what was found out is remembered as long as it is the same."""
     executable = spawn.get_executable()
     if not executable:
         raise UsageError("this program does not say which Python it runs (sys.executable): its signature is not known")

@@ -236,9 +236,8 @@ def _annotation(annotation: Any) -> str:
     if isinstance(annotation, type) and type(annotation) is type:
         return annotation.__qualname__[:LONGEST]
     try:
-        # typing's own objects; users' metaclasses may do anything.
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    except Exception:
+    except Exception:  # user code: the __repr__ of an annotation, or of its metaclass
         return ""
     return text[:LONGEST]
 

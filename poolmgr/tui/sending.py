@@ -124,6 +124,5 @@ class SendingApp(ViewStack):
 def _answer(control: PoolControl, request: Request) -> Reply:
     try:
         return control.send(request)
-    except Exception as error:
-        # A thread's top; what a control raises is no answer, but its sentence is.
+    except Exception as error:  # the thread's top: what a control raises is no answer, but its sentence is
         return Reply(False, f"{type(request).__name__.lower()}: {type(error).__name__}: {error}")

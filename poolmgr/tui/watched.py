@@ -52,7 +52,7 @@ class Watched:
             snapshot = control.snapshot()
             if history:
                 self.newest_history = control.history()
-        except Exception as error:
+        except Exception as error:  # whatever one control raises: the head says it, and the other pools are shown
             # Our own errors are whole sentences.
             self.trouble = str(error) if isinstance(error, PoolmgrError) else f"{type(error).__name__}: {error}"
             return False

@@ -117,8 +117,7 @@ class OpenPoolScreen(ModalScreen[Member | None]):
             answer: Member | str = self._opener(opening)
         except PoolmgrError as error:
             answer = str(error)
-        except Exception as error:
-            # A thread's top: the form is the only one to tell.
+        except Exception as error:  # the thread's top: the form is the only one to tell
             answer = f"{type(error).__name__}: {error}"
         self.app.call_from_thread(self._opened, answer)
 
