@@ -17,7 +17,7 @@ from poolmgr.control.target import MOST_JOBS, check_call, items_of, load_target
 from poolmgr.engine.acts import Cancelled
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History
-from poolmgr.model.control import Listener
+from poolmgr.model.listeners import Listener
 from poolmgr.model.requests import (
     Cancel,
     CheckCall,

@@ -19,7 +19,7 @@ from poolmgr.control.outside import OutsideWorkers
 from poolmgr.control.stock import StockActs
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History
-from poolmgr.model.control import Listener
+from poolmgr.model.listeners import Listener
 from poolmgr.model.requests import (
     Cancel,
     Continue,

@@ -20,8 +20,8 @@ from typing import Any, Self
 from poolmgr.control.asking import PATIENCE, WAIT, ask
 from poolmgr.errors import PoolGone, UsageError
 from poolmgr.model.buckets import History
-from poolmgr.model.control import Listener
 from poolmgr.model.delta import unpack
+from poolmgr.model.listeners import Listener, Listeners
 from poolmgr.model.requests import Pace, Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.states import PoolState
@@ -59,7 +59,7 @@ class RemoteControl:
     def __init__(self, entry: folder.Entry, *, read_only: bool = False) -> None:
         self.entry = entry
         self.read_only = read_only
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners = Listeners()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         #: Set with the first picture, and when there will be none.
@@ -135,14 +135,7 @@ class RemoteControl:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called, from the viewer's thread, with each frame and when it is over."""
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return unsubscribe
+        return self._listeners.subscribe(listener)
 
     def send(self, request: Request) -> Reply:
         """Carry a request to the owner, and wait for its reply; it is carried out once or not at all."""
@@ -171,7 +164,7 @@ class RemoteControl:
         except Exception as error:  # the thread's top: without it the screen would stand still in silence
             self._over = f"the viewer broke: {type(error).__name__}: {error}"
         self._begun.set()
-        self._tell()
+        self._listeners.tell()
 
     def _follow_boards(self) -> None:
         """Take frames until there will be no more."""
@@ -189,7 +182,7 @@ class RemoteControl:
             if self._ended or not folder.is_listed(self.entry):
                 self._over = self._why_gone()
                 return
-            self._tell()
+            self._listeners.tell()
             pause = RETRY if self._heard > heard else min(2 * pause, SELDOM)
             self._closing.wait(pause)
 
@@ -219,15 +212,11 @@ class RemoteControl:
         self._heard = time.monotonic()
         self._trouble = ""
         self._begun.set()
-        self._tell()
+        self._listeners.tell()
 
     def _take_history(self, packed: dict[str, Any] | None) -> None:
         if packed is not None:
             self._history = unpack(packed, self._history)
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
 
     def _why_gone(self) -> str:
         if self._latest is not None and self._latest.state is PoolState.ENDED:

@@ -70,6 +70,7 @@ from poolmgr.engine.timers import Timers
 from poolmgr.engine.undertaker import Undertaker
 from poolmgr.engine.watches import Watches
 from poolmgr.errors import WorkerStartFailed
+from poolmgr.model.listeners import Listeners
 
 if TYPE_CHECKING:
     from poolmgr.engine.memory import Bounds
@@ -99,8 +100,8 @@ class Dispatcher(threading.Thread):
         self.completion = Completion(self._callback_failed, self._result_spoiled)
         self.accounts = Accounts(self.ledger, self.completion, self.news)
         self.mailbox = Mailbox()
-        #: Called on rare news; replaced as a whole, never changed in place.
-        self.listeners: tuple[Callable[[], None], ...] = ()
+        #: Called on rare news.
+        self.listeners = Listeners()
         #: Feeders that still read; changed by callers and feeders under the mailbox's lock.
         self.feeders = 0
         self.closing = self.terminating = self.ended = False
@@ -166,8 +167,7 @@ class Dispatcher(threading.Thread):
 
     def news(self) -> None:
         """Something rare has happened: tell the listeners."""
-        for listener in self.listeners:
-            listener()
+        self.listeners.tell()
 
     def open(self) -> None:
         """Start the workers and the threads, on the caller's thread: workers first, so that they fork from one thread.

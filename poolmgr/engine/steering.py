@@ -241,13 +241,7 @@ class SteeredPool(pool.Pool):
 
         A thread of the pool calls it: it must not block. Returns what ends the subscription.
         """
-        dispatcher = self._dispatcher
-        dispatcher.listeners += (listener,)
-
-        def unsubscribe() -> None:
-            dispatcher.listeners = tuple(other for other in dispatcher.listeners if other is not listener)
-
-        return unsubscribe
+        return self._dispatcher.listeners.subscribe(listener)
 
     async def __aenter__(self) -> Self:
         return self

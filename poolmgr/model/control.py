@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from poolmgr.model.buckets import History
+from poolmgr.model.listeners import Listener
 from poolmgr.model.requests import Reply, Request
 from poolmgr.model.snapshot import PoolSnapshot
-
-#: Called from any thread when something rare happened or a job ended: time to take a snapshot.  Must not block.
-Listener = Callable[[], None]
 
 
 class PoolControl(Protocol):

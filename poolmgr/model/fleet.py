@@ -17,7 +17,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from poolmgr.model.control import Listener, PoolControl
+from poolmgr.model.control import PoolControl
+from poolmgr.model.listeners import Listener, Listeners
 
 #: What an empty fleet says of itself, unless its maker knows better.
 EMPTY = "no pool is open"
@@ -83,7 +84,7 @@ class Fleet:
         self.current: Member | None = None
         self._lock = threading.Lock()
         self._members: tuple[Member, ...] = ()
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners = Listeners()
         self._count = 0
 
     @property
@@ -107,7 +108,7 @@ class Fleet:
             self._count += 1
             member = Member(self._count, control, name, attached, read_only)
             self._members = (*self._members, member)
-        self._tell()
+        self._listeners.tell()
         return member
 
     def remove(self, member: Member) -> None:
@@ -117,11 +118,7 @@ class Fleet:
         """
         with self._lock:
             self._members = tuple(other for other in self._members if other is not member)
-        self._tell()
-
-    def has(self, member: Member) -> bool:
-        """Whether the pool is still there."""
-        return member in self._members
+        self._listeners.tell()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called when a pool comes or goes, from the thread that adds or removes it.
@@ -129,15 +126,4 @@ class Fleet:
         Returns:
             What ends the subscription.
         """
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return unsubscribe
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
+        return self._listeners.subscribe(listener)

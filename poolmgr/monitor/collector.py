@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 
 from poolmgr.model.buckets import History
-from poolmgr.model.control import Listener
+from poolmgr.model.listeners import Listener, Listeners
 from poolmgr.model.requests import FASTEST_PACE, USUAL_PACE, WISH
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import PoolState, WorkerState
@@ -52,8 +52,7 @@ class Collector:
         #: Wishes for more by the moment until which they hold.  A new dict for each change: any thread may write.
         self._wishes: dict[float, float] = {}
         self._board = board
-        self._listeners: tuple[Listener, ...] = ()
-        self._listeners_lock = threading.Lock()
+        self._listeners = Listeners()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._requested = False
@@ -139,14 +138,7 @@ class Collector:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called after each requested frame, from this thread; what is returned ends that."""
-        with self._listeners_lock:
-            self._listeners = (*self._listeners, listener)
-
-        def unsubscribe() -> None:
-            with self._listeners_lock:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return unsubscribe
+        return self._listeners.subscribe(listener)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -172,8 +164,7 @@ class Collector:
             self._take_frame()
             self._publish(requested)
             if requested:
-                for listener in self._listeners:
-                    listener()
+                self._listeners.tell()
         except Exception as error:  # the thread's top: without it the screens would freeze in silence
             text = f"monitor: {type(error).__name__}: {error}"
             if text != self._reported:

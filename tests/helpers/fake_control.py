@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from poolmgr.model.buckets import History
-from poolmgr.model.control import Listener
+from poolmgr.model.listeners import Listener
 from poolmgr.model.log import LogLine
 from poolmgr.model.requests import CheckCall, Complete, Pace, Reply, Request, WorkerLook
 from poolmgr.model.snapshot import Counts, JobSnapshot, PoolSnapshot, WorkerSnapshot

@@ -120,7 +120,7 @@ def test_listeners_hear_of_frames_until_they_leave() -> None:
         unsubscribe = control.subscribe(heard.set)
         assert heard.wait(10)
         unsubscribe()
-        assert control._listeners == ()
+        assert control._listeners._all == ()
         program_.say("good")
 
 

@@ -21,8 +21,8 @@ def test_comes_and_goes() -> None:
     assert [member.number for member in (first, second, third)] == [1, 2, 3]
     assert told == [(first,), (first, second), (second,), (second, third)]
     assert fleet.members == (second,)
-    assert fleet.has(second)
-    assert not fleet.has(first)
+    assert second in fleet.members
+    assert first not in fleet.members
     assert (first.name, first.attached, first.read_only) == ("train", False, False)
     assert (second.attached, second.read_only) == (True, True)
 
