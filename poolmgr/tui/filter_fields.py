@@ -12,7 +12,7 @@ from poolmgr.model.log import LogLine
 from poolmgr.model.snapshot import FunctionSnapshot, JobSnapshot, PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState, WorkerState
 from poolmgr.model.sync import SyncState
-from poolmgr.tui.filter import Field, Filter, Language, contains
+from poolmgr.tui.filter import Field, Language, contains
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?")
@@ -232,5 +232,3 @@ LOCKS: Language[LockRow, PoolSnapshot] = Language(
     },
     lambda row: f"{row.each.label} {row.each.machinery} {row.state} {state_text(row.each)}",
 )
-
-JobFilter = Filter[JobSnapshot, Moment]

@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual.content import Content
 
 from poolmgr.model.snapshot import FunctionSnapshot, PoolSnapshot
-from poolmgr.tui.filter import Filter
 from poolmgr.tui.filter_fields import FUNCTIONS
 from poolmgr.tui.format import bar, count, duration, harmless, rate, short_count, short_name, size
 from poolmgr.tui.keys import bindings
+from poolmgr.tui.repaint import retitle
 from poolmgr.tui.widgets.columns import Cell, Column
 from poolmgr.tui.widgets.list_table import ListTable
 
@@ -21,10 +21,10 @@ class FunctionsTable(ListTable[FunctionSnapshot]):
 
     BINDINGS = bindings("list")
     HELP: ClassVar[str] = "Functions"
+    LANGUAGE = FUNCTIONS
 
     def __init__(self, *, id: str | None = None, name: str | None = None) -> None:
         super().__init__(id=id, name=name)
-        self.filter: Filter[FunctionSnapshot, None] = FUNCTIONS.parse("")
         self._snapshot: PoolSnapshot | None = None
         self.columns = COLUMNS
         self.border_title = Content("Functions")
@@ -43,19 +43,10 @@ class FunctionsTable(ListTable[FunctionSnapshot]):
         test = self.filter
         shown = self.show_arranged(snapshot.functions, None if test.empty else lambda row: test(row, None))
         filtered = f"  filter: {harmless(self.filter_text)}" if self.filter_text else ""
-        title = Content(f"Functions  {count(shown)}{filtered}{self.words}")
-        if title != self._border_title:
-            self.border_title = title
+        retitle(self, Content(f"Functions  {count(shown)}{filtered}{self.words}"))
 
-    @property
-    def filter_text(self) -> str:
-        """What was typed, empty if there is no filter."""
-        return self.filter.text.strip()
-
-    def set_filter(self, text: str) -> None:
-        """Show only functions that this text keeps; an empty one keeps all."""
-        self.filter = FUNCTIONS.parse(text)
-        self._moved_at = float("-inf")
+    def retake(self) -> None:
+        """Show the picture once more."""
         if self._snapshot is not None:
             self.take(self._snapshot)
 

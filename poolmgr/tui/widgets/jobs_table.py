@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
-from poolmgr.tui.filter_fields import JOBS, JobFilter, Moment, job_error
+from poolmgr.tui.filter_fields import JOBS, Moment, job_error
 from poolmgr.tui.format import count, duration, harmless, plural, progress_bar, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark
@@ -26,10 +26,10 @@ class JobsTable(ListTable[JobSnapshot]):
 
     BINDINGS = bindings("list")
     HELP: ClassVar[str] = "Jobs"
+    LANGUAGE = JOBS
 
     def __init__(self, *, id: str | None = None, name: str | None = None) -> None:
         super().__init__(id=id, name=name)
-        self.filter: JobFilter = JOBS.parse("")
         self._snapshot: PoolSnapshot | None = None
         self._moment = Moment()
         self.columns = self._columns()
@@ -66,19 +66,8 @@ class JobsTable(ListTable[JobSnapshot]):
         title = Content(f"Jobs  {of}{filtered}{self.words}")
         retitle(self, title)
 
-    @property
-    def filter_text(self) -> str:
-        """What was typed, empty if there is no filter."""
-        return self.filter.text.strip()
-
-    def set_filter(self, text: str) -> None:
-        """Show only jobs that this text keeps; an empty one keeps all."""
-        self.filter = JOBS.parse(text)
-        self._moved_at = float("-inf")
-        self.retake()
-
     def retake(self) -> None:
-        """Show the picture once more: filter, layout or marks are others."""
+        """Show the picture once more."""
         if self._snapshot is not None:
             self.take(self._snapshot)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from textual.message import Message
 
+from poolmgr.tui.filter import Filter, Language
 from poolmgr.tui.screens.columns import ColumnsScreen
 from poolmgr.tui.screens.pick import PickScreen
 from poolmgr.tui.widgets.columns import Column, Group, Row, in_order
@@ -39,6 +40,8 @@ class ListTable(VirtualTable[Row]):
 
     #: What help calls the pane.
     HELP: ClassVar[str] = "List"
+    #: What its filter is written in.
+    LANGUAGE: ClassVar[Language[Any, Any]]
 
     class Arranged(Message):
         """A person changed the layout of a table."""
@@ -55,6 +58,7 @@ class ListTable(VirtualTable[Row]):
         super().__init__(id=id)
         self.layout_name = name or id or ""
         self.layout_now = Layout()
+        self.filter: Filter[Row, Any] = self.LANGUAGE.parse("")
         self.marks: set[Hashable] = set()
         #: Seconds of :data:`HOLD`.
         self.hold = HOLD
@@ -79,6 +83,23 @@ class ListTable(VirtualTable[Row]):
         """Whether ``A`` marks both."""
         return False
 
+    def retake(self) -> None:
+        """Show the picture once more, if there is one: the filter is another."""
+        raise NotImplementedError
+
+    # --- the filter
+
+    @property
+    def filter_text(self) -> str:
+        """What was typed, empty if there is no filter."""
+        return self.filter.text.strip()
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows that this text keeps; an empty one keeps all."""
+        self.filter = self.LANGUAGE.parse(text)
+        self.release()
+        self.retake()
+
     # --- arranging
 
     def show_arranged(self, rows: Sequence[Row], keep: Callable[[Row], bool] | None = None) -> int:
@@ -94,7 +115,7 @@ class ListTable(VirtualTable[Row]):
         grouped = layout.grouped and self.can_group
         self.layout_now = replace(layout, sort=sort, columns=columns or None, grouped=grouped)
         self.chosen = self.layout_now.columns
-        self._moved_at = float("-inf")
+        self.release()
         self._arrange()
         self.rearranged()
 
@@ -233,7 +254,7 @@ class ListTable(VirtualTable[Row]):
     def action_cursor_top(self) -> None:
         """To the top, where no order is held: who goes there wants to see what comes."""
         super().action_cursor_top()
-        self._moved_at = float("-inf")
+        self.release()
 
     def action_open(self) -> None:
         """Open the row under the cursor; fold or unfold a group."""
@@ -242,7 +263,7 @@ class ListTable(VirtualTable[Row]):
             super().action_open()
             return
         self._folded ^= {entry.name}
-        self._moved_at = float("-inf")
+        self.release()
         self._arrange()
 
     def header_clicked(self, column: Column[Row]) -> None:

@@ -10,7 +10,6 @@ from textual.content import Content
 from poolmgr.model.lock_rows import LockRow, rows, state_text, who
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.sync import SyncSnapshot
-from poolmgr.tui.filter import Filter
 from poolmgr.tui.filter_fields import LOCKS
 from poolmgr.tui.format import count, duration, harmless, plural, rate, short_count, size
 from poolmgr.tui.keys import bindings
@@ -25,10 +24,10 @@ class LocksTable(ListTable[LockRow]):
 
     BINDINGS = bindings("list")
     HELP: ClassVar[str] = "Locks"
+    LANGUAGE = LOCKS
 
     def __init__(self, *, id: str | None = None, name: str | None = None) -> None:
         super().__init__(id=id, name=name)
-        self.filter: Filter[LockRow, PoolSnapshot] = LOCKS.parse("")
         self._snapshot: PoolSnapshot | None = None
         self.columns = self._columns()
         self.border_title = Content("Locks")
@@ -60,15 +59,8 @@ class LocksTable(ListTable[LockRow]):
             title += f"  {count(shown)} pass filter: {harmless(self.filter_text)}"
         retitle(self, Content(title + self.words))
 
-    @property
-    def filter_text(self) -> str:
-        """What was typed, empty if there is no filter."""
-        return self.filter.text.strip()
-
-    def set_filter(self, text: str) -> None:
-        """Show only objects that this text keeps; an empty one keeps all."""
-        self.filter = LOCKS.parse(text)
-        self._moved_at = float("-inf")
+    def retake(self) -> None:
+        """Show the picture once more."""
         if self._snapshot is not None:
             self.take(self._snapshot)
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.content import Content
 
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
-from poolmgr.tui.filter import Field, Filter, Language, contains
+from poolmgr.tui.filter import Field, Language, contains
 from poolmgr.tui.filter_fields import read_number, read_size
 from poolmgr.tui.format import clock, count, harmless, plural, rate, short_count, size
 from poolmgr.tui.keys import bindings
@@ -97,10 +97,10 @@ class PoolsTable(ListTable[PoolRow]):
 
     BINDINGS = bindings("list")
     HELP: ClassVar[str] = "Pools"
+    LANGUAGE = POOLS
 
     def __init__(self, *, id: str | None = None, name: str | None = None) -> None:
         super().__init__(id=id, name=name)
-        self.filter: Filter[PoolRow, None] = POOLS.parse("")
         self._all: Sequence[PoolRow] = ()
         self.columns = COLUMNS
         self.border_title = Content("Pools")
@@ -117,15 +117,8 @@ class PoolsTable(ListTable[PoolRow]):
         filtered = f"  {count(shown)} pass filter: {harmless(self.filter_text)}" if self.filter_text else ""
         retitle(self, Content(f"Pools  {plural(len(rows), 'pool')}{filtered}{self.words}"))
 
-    @property
-    def filter_text(self) -> str:
-        """What was typed, empty if there is no filter."""
-        return self.filter.text.strip()
-
-    def set_filter(self, text: str) -> None:
-        """Show only pools that this text keeps; an empty one keeps all."""
-        self.filter = POOLS.parse(text)
-        self.release()
+    def retake(self) -> None:
+        """Show the picture once more."""
         self.take(self._all)
 
     def able(self, action: str) -> bool:

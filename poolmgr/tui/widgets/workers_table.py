@@ -9,7 +9,6 @@ from textual.content import Content
 
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import WorkerState
-from poolmgr.tui.filter import Filter
 from poolmgr.tui.filter_fields import WORKERS, Moment
 from poolmgr.tui.format import (
     bar,
@@ -36,11 +35,11 @@ class WorkersTable(ListTable[WorkerSnapshot]):
 
     BINDINGS = bindings("list")
     HELP: ClassVar[str] = "Workers"
+    LANGUAGE = WORKERS
 
     def __init__(self, *, id: str | None = None, name: str | None = None, every: bool = False) -> None:
         """With ``every``, all columns that have room, not the dashboard's few."""
         super().__init__(id=id, name=name)
-        self.filter: Filter[WorkerSnapshot, Moment] = WORKERS.parse("")
         self._snapshot: PoolSnapshot | None = None
         self.columns = self._columns(every)
         self.border_title = Content("Workers")
@@ -80,19 +79,8 @@ class WorkersTable(ListTable[WorkerSnapshot]):
         title += self.words
         retitle(self, Content(title))
 
-    @property
-    def filter_text(self) -> str:
-        """What was typed, empty if there is no filter."""
-        return self.filter.text.strip()
-
-    def set_filter(self, text: str) -> None:
-        """Show only workers that this text keeps; an empty one keeps all."""
-        self.filter = WORKERS.parse(text)
-        self._moved_at = float("-inf")
-        self.retake()
-
     def retake(self) -> None:
-        """Show the picture once more: filter, layout or marks are others."""
+        """Show the picture once more."""
         if self._snapshot is not None:
             self.take(self._snapshot)
 
