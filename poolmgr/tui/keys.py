@@ -306,6 +306,7 @@ FILTER_HELP = (
     "- Functions have `fn`, `done`, `fail`, `run`, `p50`, `p95`, `max`, `rate`, `share`.",
     "- Locks and the like have `state` (a word, or letters of H W D A), `kind`, `name`, `file`, `pid`, `waiters`,",
     "  `waited`, `held`, `depth`.",
+    "- Pools have `name`, `state`, `run`, `wait`, `done`, `fail`, `cpu`, `rss`.",
     "- Lines of the log have `w`, `job`, `pid`, `kind` (`event`, `out`, `err`), `level`.",
     "- Numbers, durations (`200ms`, `1.5s`, `1h30m`) and sizes (`200M`, `1.9G`) take `>`, `<`, `>=`, `<=`.",
     "- Any other word is looked for in all of the row's text.",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 from textual.binding import Binding
 
 from poolmgr.tui.app import PoolmgrApp
-from poolmgr.tui.keys import GROUPS, KEYS, NOT_OURS, render_markdown
+from poolmgr.tui.filter import Language
+from poolmgr.tui.filter_fields import FUNCTIONS, JOBS, LOCKS, LOG, WORKERS
+from poolmgr.tui.keys import FILTER_HELP, GROUPS, KEYS, NOT_OURS, render_markdown
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.locks import LocksView
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.pools_table import POOLS
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 
 #: Keys that terminals, tmux or browsers take, and the one that other programs have for help.
@@ -57,3 +63,23 @@ def test_every_key_is_bound_where_the_table_says() -> None:
     for bound in (Dashboard.BINDINGS, JobDetail.BINDINGS, LogView.BINDINGS):
         names = [name for binding in bound if isinstance(binding, Binding) for name in binding.key.split(",")]
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("rows", "language"),
+    [
+        ("Jobs", JOBS),
+        ("Workers", WORKERS),
+        ("Functions", FUNCTIONS),
+        ("Locks", LOCKS),
+        ("Pools", POOLS),
+        ("Lines of the log", LOG),
+    ],
+)
+def test_help_names_the_fields_of_the_filter(rows: str, language: Language[Any, Any]) -> None:
+    """What can be filtered by, in whatever list, is said in the help and in docs/keys.md."""
+    lines = "\n".join(FILTER_HELP).split("\n- ")
+    told = next(line for line in lines if line.startswith(f"{rows} "))
+    # What stands in brackets are values.
+    named = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", told))
+    assert set(named) == set(language.fields)
