@@ -82,3 +82,19 @@ async def test_detail_tells_tries_time_and_the_same_error() -> None:
         assert "tries   #1 job 2 failed, #2 job 5 failed (this), #3 job 9 running" in text
         assert "same    2 jobs with KeyError, all from resize (A marks them)" in text
         assert "spent   queued 10.0s ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒██████████ ran 5.00s" in text
+
+
+async def test_ctrl_c_copies_what_the_mouse_has_selected() -> None:
+    """A part of the job's text is selected by the mouse, and copied as it is read."""
+    app = PoolmgrApp(FakeControl())
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("tab", "j", "enter")
+        await until(pilot, lambda: "pipeline.resize('key-2.png',)" in screen_text(app))
+        lines = screen_text(app).split("\n")
+        row = next(place for place, line in enumerate(lines) if "pipeline.resize('key-2.png',)" in line)
+        column = lines[row].index("pipeline.resize")
+        await pilot.mouse_down(offset=(column, row))
+        await pilot.hover(offset=(column + len("pipeline.resize") - 1, row))
+        await pilot.mouse_up(offset=(column + len("pipeline.resize") - 1, row))
+        await pilot.press("ctrl+c")
+        assert app.clipboard == "pipeline.resize"
