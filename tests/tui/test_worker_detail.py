@@ -117,6 +117,8 @@ async def test_why_there_is_no_stack_is_said() -> None:
 async def test_small_terminal_keeps_the_stack() -> None:
     """At 40x10 there is no room for graphs, and the stack is there."""
     app = PoolmgrApp(busy_control())
-    async with app.run_test(size=(60, 14), notifications=True) as pilot:
+    async with app.run_test(size=(40, 10), notifications=True) as pilot:
         await pilot.press("2", "enter")
         await until(pilot, lambda: "net.py:7" in screen_text(app))
+        assert "net.py:31" in screen_text(app)
+        assert "w1  pid 4121" in screen_text(app)
