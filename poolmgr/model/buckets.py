@@ -124,6 +124,15 @@ def merge(number: int, buckets: Iterable[Bucket], *, side_by_side: bool = False)
     return Bucket._make((number, longest_first(busy), *sums, cpu, rss, *switches, NONE, NONE, NONE))
 
 
+def without_gaps(gauges: Iterable[int]) -> list[int]:
+    """What was read, from the first on that is known; where none was, the one before holds."""
+    found: list[int] = []
+    for value in gauges:
+        if value != NONE or found:
+            found.append(found[-1] if value == NONE else value)
+    return found
+
+
 def longest_first(busy: dict[int, int]) -> tuple[tuple[int, int], ...]:
     if len(busy) < 2:
         return tuple(busy.items())

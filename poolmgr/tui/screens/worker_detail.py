@@ -5,7 +5,7 @@ Runs in the app's thread.  What only this screen needs (stack, process) it asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
-from poolmgr.model.buckets import NONE, SECONDS, History, Track
+from poolmgr.model.buckets import NONE, SECONDS, History, Track, without_gaps
 from poolmgr.model.lock_rows import blocked_text, holding_text
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
@@ -134,7 +134,7 @@ class WorkerDetail(WorkerScreen):
         last = [each for each in snapshot.jobs if each.pid == worker.pid and each.slot == worker.slot]
         last.sort(key=lambda each: each.started or 0.0, reverse=True)
         if last:
-            told = (f"{each.id} {job_mark(each.state)[0]} {_ran(each.elapsed(snapshot.time))}" for each in last)
+            told = (f"{each.id} {job_mark(each.state)[0]} {duration(each.elapsed(snapshot.time))}" for each in last)
             parts += [("last jobs  ", "$text-muted"), (" | ".join(list(told)[:LAST_JOBS]), "")]
         return Content.assemble(*parts)
 
@@ -143,8 +143,8 @@ class WorkerDetail(WorkerScreen):
             return
         track = history.tracks.get(self._worker.slot, Track())
         cells = track.cells(SECONDS, history.number(SECONDS), SPAN)
-        cpu = _known([NONE if cell is None else cell.cpu for cell in cells])
-        rss = _known([NONE if cell is None else cell.rss for cell in cells])
+        cpu = without_gaps(NONE if cell is None else cell.cpu for cell in cells)
+        rss = without_gaps(NONE if cell is None else cell.rss for cell in cells)
         now = self._then or self._worker
         percent = "" if now.cpu_percent is None else f" {now.cpu_percent:.0f}%"
         memory = "" if now.rss is None else f" {size(now.rss)}"
@@ -231,18 +231,3 @@ class WorkerDetail(WorkerScreen):
         target = self.target()
         if target is not None:
             self.cockpit.open_job(target.id)
-
-
-def _ran(seconds: float | None) -> str:
-    return "" if seconds is None else duration(seconds)
-
-
-def _known(values: Sequence[int]) -> list[float]:
-    """From the first that is known on; where none was read, the one before holds."""
-    found: list[float] = []
-    for value in values:
-        if value != NONE:
-            found.append(float(value))
-        elif found:
-            found.append(found[-1])
-    return found

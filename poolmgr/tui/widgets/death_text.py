@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolmgr.model.buckets import FINE, NONE, SECONDS, WIDTHS, History
+from poolmgr.model.buckets import FINE, NONE, SECONDS, WIDTHS, History, without_gaps
 from poolmgr.model.snapshot import Death, JobSnapshot
 from poolmgr.model.stacks import frame_line, frame_of
 from poolmgr.tui.format import duration, harmless, size, spark
@@ -41,20 +41,11 @@ def memory_before(job: JobSnapshot, history: History) -> list[int]:
     for ring in (FINE, SECONDS):
         last = int((job.ended - history.epoch) * 1e9) // WIDTHS[ring]
         each = max(1, 1_000_000_000 // WIDTHS[ring])
-        known = [0 if cell is None or cell.rss == NONE else cell.rss for cell in track.cells(ring, last, SPAN * each)]
-        seconds = [max(known[first : first + each]) for first in range(0, len(known), each)]
-        if any(seconds):
-            return _without_gaps(seconds)
+        read = [NONE if cell is None else cell.rss for cell in track.cells(ring, last, SPAN * each)]
+        seconds = without_gaps(max(read[first : first + each]) for first in range(0, len(read), each))
+        if seconds:
+            return seconds
     return []
-
-
-def _without_gaps(seconds: list[int]) -> list[int]:
-    """From the first that is known on; where it was not looked at, the second before holds."""
-    found: list[int] = []
-    for value in seconds:
-        if value or found:
-            found.append(value or found[-1])
-    return found
 
 
 def _how(death: Death) -> str:
