@@ -92,7 +92,8 @@ def oversubscribed(view: View) -> Verdict | None:
     each = taken / len(busy) / view.span
     if cpu >= SHORT_OF_CPU or each < TAKEN or taken <= given:
         return None
-    text = f"{len(busy)} busy workers share {machine.cores} cores with {machine.runnable:.0f} that want to run"
+    who = "1 busy worker shares" if len(busy) == 1 else f"{len(busy)} busy workers share"
+    text = f"{who} {machine.cores} cores with {machine.runnable:.0f} that want to run"
     text += f": each gets {cpu:.0f}% of one and loses it {each:.0f} times a second"
     if len(busy) > machine.cores:
         return Verdict(Rule.OVERSUBSCRIBED, text, f"shrink to {machine.cores} workers")

@@ -150,8 +150,9 @@ def rate(per_second: float) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    """``1 job``, ``2 jobs``, ``1,200 jobs``."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+    """``1 job``, ``2 jobs``, ``1,200 jobs``, ``2 processes``."""
+    ending = "" if number == 1 else "es" if word.endswith("s") else "s"
+    return f"{number:,} {word}{ending}"
 
 
 def bar(value: float, top: float, width: int) -> str:

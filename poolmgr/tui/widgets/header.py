@@ -173,7 +173,7 @@ def _crew(snapshot: PoolSnapshot, *, past: bool) -> list[Piece]:
     """Who works there, and how it is run."""
     there = len(snapshot.workers)
     if snapshot.bare:
-        return [(f"  {there} process{'es' * (there != 1)}", ""), (f"  {snapshot.engine}", "$text-warning")]
+        return [(f"  {plural(there, 'process')}", ""), (f"  {snapshot.engine}", "$text-warning")]
     pieces: list[Piece] = [
         (f"  {plural(there, 'worker')}", "")
         if past

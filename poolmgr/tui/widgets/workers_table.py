@@ -67,7 +67,7 @@ class WorkersTable(ListTable[WorkerSnapshot]):
         self._snapshot = snapshot
         test, moment = self.filter, Moment.of(snapshot)
         shown = self.show_arranged(snapshot.workers, None if test.empty else lambda worker: test(worker, moment))
-        title = f"Workers  {plural(len(snapshot.workers), 'process')}".replace("processs", "processes")
+        title = f"Workers  {plural(len(snapshot.workers), 'process')}"
         known = [worker.cpu_percent for worker in snapshot.workers if worker.cpu_percent is not None]
         if known:
             title += f"  cpu {sum(known):.0f}%"
