@@ -86,6 +86,9 @@ class Others:
         control = RemoteControl(entry, read_only=self._read_only)
         self._entering = control
         try:
+            # After it is known which one: whoever closes ends the wait of one that it sees, or is seen here.
+            if self._closing.is_set():
+                return
             control.__enter__()
         except UsageError as error:
             self.problem = str(error)
