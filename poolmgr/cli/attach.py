@@ -1,4 +1,4 @@
-"""``poolmgr attach``: the screens on a pool of another terminal."""
+"""``poolmgr attach``: the screens on a pool of another terminal, or on all of them."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from poolmgr.control import looks, worker_acts
+from poolmgr.control.described import load_target
 from poolmgr.control.names import complete
-from poolmgr.control.target import MOST_JOBS, check_call, items_of, load_target
+from poolmgr.control.target import MOST_JOBS, check_call, items_of
 from poolmgr.engine.acts import Cancelled
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History

@@ -8,13 +8,11 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from poolmgr.control.described import Described, describe, is_imported, load_target
+from poolmgr.control.described import Described, describe, is_imported
 from poolmgr.control.items import read_items
 from poolmgr.errors import UsageError
 from poolmgr.model.parameters import signature_of, to_rows
 from poolmgr.model.requests import CheckCall, Reply, Submit
-
-__all__ = ["MOST_JOBS", "check_call", "items_of", "load_target"]
 
 #: Most jobs that one form submits: a slip of the finger must not fill the memory.
 MOST_JOBS = 100_000

@@ -19,7 +19,7 @@ from poolmgr.tui.format import harmless
 from poolmgr.tui.messages import OnReply, Replied
 from poolmgr.tui.view_stack import ViewStack
 
-NO_POOL = "there is no pool: nothing was sent"
+NOBODY = "there is no pool: nothing was sent"
 PAST = "the screen shows the past, where nothing can be changed: . goes back to the present"
 
 
@@ -59,7 +59,7 @@ class SendingApp(ViewStack):
     def refusal(self) -> str:
         """Why the current pool can be asked nothing; empty if it can."""
         if self.current is None:
-            return NO_POOL
+            return NOBODY
         if self.moment is not None:
             return PAST
         return f"{harmless(self.current.name)}: the pool is over, nothing was sent" if self.current.gone else ""
@@ -81,7 +81,7 @@ class SendingApp(ViewStack):
     def look(self, request: Request, on_reply: OnReply) -> None:
         """Ask the current pool what changes nothing, and may take long: acts do not wait for it."""
         if self.current is None:
-            on_reply(Reply(False, NO_POOL))
+            on_reply(Reply(False, NOBODY))
         else:
             self._look(_Letter(self.current.member.control, request, on_reply))
 

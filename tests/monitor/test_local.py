@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import poolmgr
+from poolmgr.control.described import load_target
 from poolmgr.control.local import LocalControl
-from poolmgr.control.target import load_target
 from poolmgr.errors import PoolClosed, UsageError
 from poolmgr.model.control import PoolControl
 from poolmgr.model.requests import (
