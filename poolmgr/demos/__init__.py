@@ -54,7 +54,7 @@ def raised(call: Callable[..., object], /, *args: Any, **kwds: Any) -> Exception
     """What calling it raises, or None: for what is shown because it fails."""
     try:
         call(*args, **kwds)
-    except Exception as error:
+    except Exception as error:  # the very thing that is asked for
         return error
     return None
 

@@ -91,7 +91,7 @@ def start(
         fds = [slave if os.isatty(fd) else None for fd in (0, 1, 2)]
         name = os.ttyname(slave)
         process = _popen(argv, environment, fds, slave)
-    except BaseException:
+    except BaseException:  # whatever it is goes on, and the terminal is nobody's
         os.close(master)
         raise
     finally:

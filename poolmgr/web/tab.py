@@ -100,11 +100,18 @@ class Tab(AppService):
         assert process.stdout is not None
         assert process.stderr is not None
         words = asyncio.create_task(_tail(process.stderr))
+        strange = ""
         try:
-            # It ends in the middle of a packet when it is killed.
-            with contextlib.suppress(asyncio.IncompleteReadError, ValueError):
-                await self._hand_on(process.stdout)
-            self._words = await words
+            try:
+                # It ends in the middle of a packet when it is killed.
+                with contextlib.suppress(asyncio.IncompleteReadError):
+                    await self._hand_on(process.stdout)
+            except ValueError as error:
+                # Nobody can tell where the next packet begins: the page would stand as it is for ever.
+                strange = f"the screen was ended: it wrote what is no packet ({error})\n"
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            self._words = strange + await words
             await process.wait()
         finally:
             words.cancel()
@@ -151,6 +158,8 @@ class Tab(AppService):
                 await self.on_meta(payload)
             elif kind == b"P":
                 await self.on_packed(payload)
+            elif kind != b"M":
+                raise ValueError(f"a packet of kind {kind!r}")
 
     async def _send_bytes(self, data: bytes) -> None:
         # A page that was closed in the middle: the screen is being ended.

@@ -6,14 +6,19 @@ import os
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from textual_serve.download_manager import DownloadManager
 
 from poolmgr import connect
 from poolmgr.web.gate import Asked, Gate
+from poolmgr.web.tab import Tab
 from tests.helpers.commands import PATIENCE, poolmgr
 from tests.helpers.owners import owner
 from tests.helpers.serving import Client, client, read_until, serving
@@ -185,6 +190,39 @@ async def test_page_says_how_its_screen_ended(tmp_path: Path) -> None:
                 await read_until(tab, f"far: process {program.pid} is gone, and its pool with it")
             async with inside.tab() as tab:
                 await read_until(tab, "no pool 'far' of yours is running")
+
+
+@pytest.mark.parametrize(
+    ("draws", "why"),
+    [
+        ("print('x' * 200000, flush=True)", "what is no packet (Separator is not found"),
+        (r"print('__GANGLION__\nX\0\0\0\1!', end='', flush=True)", "a packet of kind b'X'"),
+    ],
+    ids=["no-line", "no-packet"],
+)
+async def test_screen_that_draws_nonsense_is_ended(draws: str, why: str) -> None:
+    """A screen that lives on, but writes what nobody can read, leaves no page that stands still."""
+    command = [sys.executable, "-c", f"import signal; {draws}; signal.pause()"]
+
+    async def page(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        tab = Tab(command, socket, DownloadManager(), "/x")
+        await tab.start(80, 24)
+        await tab.over()
+        await tab.say_last_words()
+        await tab.stop()
+        return socket
+
+    site = web.Application()
+    site.router.add_get("/", page)
+    async with (
+        TestServer(site) as server,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.make_url("/")) as tab,
+    ):
+        said = await read_until(tab, why)
+    assert "the screen was ended: it wrote what is no packet" in said
 
 
 async def test_nonsense_ends_its_own_page(tmp_path: Path) -> None:

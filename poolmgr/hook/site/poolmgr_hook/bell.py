@@ -28,7 +28,7 @@ class Bell:
         try:
             made.setblocking(False)
             made.bind(self.path)
-        except BaseException:
+        except BaseException:  # whatever it is goes on, and the socket is nobody's
             made.close()
             raise
         # The bare descriptor: a socket that is collected warns, and this one is collected with its pool.

@@ -166,6 +166,9 @@ class Table:
     def _begin(self) -> None:
         self.me = Me()
         self._waits: Waits | bool | None = None
+        # Threads that wait for the first time at once must not each make cells of their own: nobody would read those of
+        # all but the last.  One that can be taken again, for signal handlers wait too.
+        self._making = threading.RLock()
         #: Slots of this process that nobody uses any more; and those that others may use, with when they were let go.
         self._private: deque[int] = deque()
         self._known: deque[tuple[int, int]] = deque()
@@ -269,9 +272,18 @@ class Table:
     def cells(self) -> Any:
         """The wait cells of this process, made when they are first needed; None where they cannot be had."""
         if self._waits is None:
-            try:
-                self._waits = Waits()
-            except OSError as error:
-                self._waits = False
-                files.note(f"no wait of this process is seen: {error}")
+            with self._making:
+                if self._waits is None:
+                    made = self._make_cells()
+                    # Unless a signal handler, in the midst of that, had to wait as well.
+                    if self._waits is None:
+                        self._waits = made
         return self._waits or None
+
+    @staticmethod
+    def _make_cells() -> Waits | bool:
+        try:
+            return Waits()
+        except OSError as error:
+            files.note(f"no wait of this process is seen: {error}")
+            return False
