@@ -14,6 +14,7 @@ from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
 from poolmgr.engine.ledger import Done, Ledger, began_at
+from poolmgr.engine.options import NO_OPTIONS
 from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tape import Tape
@@ -86,7 +87,8 @@ class Accounts:
         began, ended = handle.cells.began[slot], handle.cells.ended[slot]
         worker = handle.slot, handle.pid
         done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
-        return done if job.attempt == 1 else done.describe(job.attempt, job.retry_of)
+        usual = job.attempt == 1 and job.options is NO_OPTIONS
+        return done if usual else done.describe(job.attempt, job.retry_of, job.options)
 
     def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
         """One task has ended well, with a plain value."""

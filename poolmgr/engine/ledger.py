@@ -17,6 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poolmgr.engine.job import AnyJob, Job, ManyTasks
+from poolmgr.engine.options import NO_OPTIONS, Options
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.log import LogLine
 from poolmgr.model.states import JobState
@@ -76,8 +77,8 @@ class Done(NamedTuple):
     slot: int
     pid: int
 
-    def describe(self, attempt: int = 1, retry_of: int | None = None) -> JobSnapshot:
-        """The picture of the job."""
+    def describe(self, attempt: int = 1, retry_of: int | None = None, options: Options = NO_OPTIONS) -> JobSnapshot:
+        """The picture of the job; what only few jobs have is told here."""
         from poolmgr.model.snapshot import JobSnapshot
 
         return JobSnapshot(
@@ -94,6 +95,9 @@ class Done(NamedTuple):
             attempt=attempt,
             retry_of=retry_of,
             name=self.name,
+            limit=options.timeout,
+            priority=options.priority,
+            retries=options.retries,
             tasks_done=1,
         )
 
@@ -224,6 +228,7 @@ def describe(
         name=job.name,
         limit=job.options.timeout,
         priority=job.options.priority,
+        retries=job.options.retries,
         tasks=job.tasks,
         tasks_done=job.tasks_done,
         progress=progress or job.said,

@@ -136,6 +136,8 @@ class JobSnapshot:
     #: Seconds that it, or each item of a map, may run; None if there is no limit.
     limit: float | None = None
     priority: int = 0
+    #: How often it, or each item of a map, is tried again.
+    retries: int = 0
     #: Tasks of a map and how many are finished; 1 and 0 or 1 for an ``apply_async``.
     tasks: int = 1
     tasks_done: int = 0

@@ -60,7 +60,8 @@ def draft_of(job: JobSnapshot) -> Draft:
         arguments,
         job.name,
         priority=str(job.priority),
-        timeout="" if job.limit is None else f"{job.limit:g}s",
+        timeout="" if job.limit is None else f"{job.limit:.15g}s",
+        retries=str(job.retries),
         note=note,
     )
 

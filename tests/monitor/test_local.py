@@ -318,9 +318,11 @@ def test_a_call_is_made_for_each_line_of_a_file(bench: Bench, tmp_path: Path) ->
     reply = bench.control.send(Submit("math:pow", (2,), priority=1, timeout=60, retries=1, items=str(lines)))
     assert reply.text.startswith("3 jobs submitted, ")
     wait_until(lambda: len(bench.control.snapshot().jobs) == 3)
-    assert {(job.limit, job.priority) for job in bench.control.snapshot().jobs} == {(60, 1)}
+    assert {(job.limit, job.priority, job.retries) for job in bench.control.snapshot().jobs} == {(60, 1, 1)}
     bench.control.send(Resume())
     wait_until(lambda: bench.control.snapshot().counts.done == 3)
+    # Also once they are done: who edits one submits it with its own options.
+    assert {(job.limit, job.priority, job.retries) for job in bench.control.snapshot().jobs} == {(60, 1, 1)}
     assert sorted(job.message for job in bench.control.snapshot().jobs) == ["16.0", "25.0", "9.0"]
     refused = bench.control.send(Submit("math:pow", (2,), repeat=2, items=str(lines)))
     assert "leave times at 1" in refused.text

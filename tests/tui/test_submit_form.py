@@ -13,7 +13,7 @@ from poolmgr.control.target import check_call
 from poolmgr.errors import UsageError
 from poolmgr.model.requests import CheckCall, Reply, Submit
 from poolmgr.tui.app import PoolmgrApp
-from poolmgr.tui.draft import draft_of
+from poolmgr.tui.draft import draft_of, read_limit
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.submit import SubmitScreen
@@ -241,7 +241,8 @@ async def test_submit_and_open_shows_the_job() -> None:
 
 
 def test_a_job_is_edited_with_its_options() -> None:
-    """The form of a job has its name, its time limit and its priority."""
-    draft = draft_of(make_job(7, function="m.f", args="(1,)", name="night", limit=1.5, priority=-2))
+    """The form of a job has its name, its time limit, its priority and its tries."""
+    draft = draft_of(make_job(7, function="m.f", args="(1,)", name="night", limit=1.5, priority=-2, retries=3))
 
-    assert (draft.name, draft.timeout, draft.priority) == ("night", "1.5s", "-2")
+    assert (draft.name, draft.timeout, draft.priority, draft.retries) == ("night", "1.5s", "-2", "3")
+    assert read_limit(draft_of(make_job(7, limit=1234567.0)).timeout) == 1234567.0
