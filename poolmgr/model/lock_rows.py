@@ -104,9 +104,22 @@ def state_text(each: SyncObject) -> str:
         return f"{each.depth:,} of {each.limit:,} items" if each.limit else f"{each.depth:,} items"
     if each.value is not None:
         return f"{each.value:,} of {each.limit:,} free" if each.limit else f"{each.value:,} free"
+    if each.bytes_first is not None and each.bytes_second is not None:
+        return f"{in_bytes(each.bytes_first)}+{in_bytes(each.bytes_second)}"
     if each.bytes_waiting is not None:
         return f"{in_bytes(each.bytes_waiting)} waiting"
     return each.content
+
+
+def ends_text(each: SyncObject) -> str:
+    """How much of a two-way pipe's bytes waits at which end, called as the program does; empty for what has no ends."""
+    names = each.name[1:-1].split(", ") if each.name.startswith("(") else []
+    ends = zip(
+        (each.bytes_first, each.bytes_second),
+        names if len(names) == 2 else ("the first end", "the second end"),
+        strict=True,
+    )
+    return ", ".join(f"{in_bytes(size)} for {name}" for size, name in ends if size is not None)
 
 
 def blocked_text(snapshot: PoolSnapshot, pid: int) -> str:

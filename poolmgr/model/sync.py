@@ -94,8 +94,10 @@ class SyncObject:
     #: The same a second, over the last ten seconds.
     rate_in: float | None = None
     rate_out: float | None = None
-    #: Bytes in a pipe.
+    #: Bytes in a pipe, and how many of them wait to be received at each end of a two-way one that is still open.
     bytes_waiting: int | None = None
+    bytes_first: int | None = None
+    bytes_second: int | None = None
     #: What a value or an array is now, in short; the same as a number where it is one; and by how much that has changed
     #: a second.
     content: str = ""

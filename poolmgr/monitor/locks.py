@@ -1,7 +1,7 @@
 """Pictures of a program's locks, queues, pipes and shared values, from what its hook tells.
 
     decode    the slots, and the wait cells of all processes                                       (lock_slots.py)
-    look      what only the kernel can tell: semaphores' counts, values, bytes in pipes            (sync_memory.py)
+    look      what only the kernel can tell: semaphores' counts, values, bytes in pipes (sync_memory.py, sockets.py)
     compare   rates, by the pictures of the last seconds
     judge     deadlocks and abandoned locks, by the picture before                          (model/waits.py)
 
@@ -24,6 +24,7 @@ from poolmgr.model.requests import Reply
 from poolmgr.model.sync import MUTEXES, QUEUES, SEMAPHORES, Deadlock, SyncObject, SyncSnapshot, Waiter
 from poolmgr.model.times import RECENT
 from poolmgr.monitor.lock_slots import Slots
+from poolmgr.monitor.sockets import Sockets
 from poolmgr.monitor.sync_memory import Outside, shown
 
 #: Slots that are decoded for a picture, those that somebody holds or waits for first, and objects that are told: a
@@ -48,7 +49,7 @@ class LockReader:
     def __init__(self, folder: str, processes: Callable[[], Iterable[int]]) -> None:
         """Read what the hook writes into ``folder``; ``processes`` gives the program's processes."""
         self._slots, self._processes = Slots(folder), processes
-        self._outside = Outside()
+        self._outside, self._sockets = Outside(), Sockets()
         self._circles: tuple[Deadlock, ...] = ()
         self._orphans: Mapping[int, int] = {}
         #: The last seconds of each object.
@@ -62,6 +63,7 @@ class LockReader:
         """Let go of the run's files."""
         with self._lock:
             self._outside.close()
+            self._sockets.close()
             self._slots.close()
 
     def read(self) -> SyncSnapshot | None:
@@ -105,8 +107,9 @@ class LockReader:
     # --- what the kernel tells
 
     def _look(self, objects: list[SyncObject]) -> list[SyncObject]:
-        inodes = {self._slots.word(each, at.A) for each in objects if each.kind == "pipe" or each.kind in QUEUES}
-        pipes = self._outside.pipes(inodes, self._processes())
+        ends = {each.id: self._ends(each) for each in objects if each.kind == "pipe" or each.kind in QUEUES}
+        pipes = self._outside.pipes({one for one, other in ends.values() if not other}, self._processes())
+        sockets = self._sockets.waiting(inode for pair in ends.values() if pair[1] for inode in pair)
         counts = {each.id: self._count(each) for each in objects if each.kind in SEMAPHORES}
         inside = {
             (each.part_of, each.role): counts.get(each.id)
@@ -124,9 +127,13 @@ class LockReader:
                 each = self._shared(each)
             elif each.kind == "pipe" or each.kind in QUEUES:
                 each = self._queue(each, inside.get((each.id, "room")))
-                each = replace(each, bytes_waiting=pipes.get(self._slots.word(each, at.A)))
+                each = _with_bytes(each, ends[each.id], pipes, sockets)
             looked.append(each)
         return looked
+
+    def _ends(self, each: SyncObject) -> tuple[int, int]:
+        """The inode of a one-way pipe and 0, or those of the two sockets of a two-way one."""
+        return self._slots.word(each, at.A), self._slots.word(each, at.B) if each.kind == "pipe" else 0
 
     def _count(self, each: SyncObject) -> int | None:
         return self._outside.semaphore(self._slots.name(each), each.maker, self._slots.word(each, at.HANDLE))
@@ -223,6 +230,17 @@ class LockReader:
         self._ordered[each.id] = waiter
         done = f"{each.label} is released: process {waiter.pid} did it for {holder.pid}, which is gone"
         return waiter, Reply(True, done)
+
+
+def _with_bytes(
+    each: SyncObject, ends: tuple[int, int], pipes: Mapping[int, int], sockets: Mapping[int, int]
+) -> SyncObject:
+    """The object with what waits in it."""
+    if not ends[1]:
+        return replace(each, bytes_waiting=pipes.get(ends[0]))
+    first, second = (sockets.get(inode) for inode in ends)
+    both = None if first is None and second is None else (first or 0) + (second or 0)
+    return replace(each, bytes_waiting=both, bytes_first=first, bytes_second=second)
 
 
 def _changed(each: SyncObject, first: Look, last: Look) -> SyncObject:

@@ -1,4 +1,4 @@
-"""What can be read of a program's objects from outside: semaphores, shared values, bytes in pipes.
+"""What can be read of a program's objects from outside: semaphores, shared values, bytes in one-way pipes.
 
 Each is one short read of what the kernel shows of a process of the same user.  What it refuses to show is not told.
 

@@ -62,6 +62,29 @@ PLAIN = """
         a.join(), b.join()
 """
 
+#: Two processes and a two-way pipe in which something waits both ways, until somebody has seen it.
+TALK = """
+    import multiprocessing, os, time
+
+    def answer(theirs, sent):
+        theirs.send_bytes(b"x" * 96)
+        sent.set()
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+        print(theirs.recv())
+
+    if __name__ == "__main__":
+        ctx = multiprocessing.get_context("spawn")
+        mine, theirs = ctx.Pipe()
+        sent = ctx.Event()
+        child = ctx.Process(target=answer, args=(theirs, sent))
+        child.start()
+        mine.send("how are you?")
+        sent.wait()
+        child.join()
+        print(len(mine.recv_bytes()))
+"""
+
 #: A pool whose jobs do all of their work under one lock, until they are told to stop.
 BUSY = """
     import multiprocessing, os, time
@@ -135,6 +158,20 @@ def test_deadlock_without_a_pool_is_seen(tmp_path: Path) -> None:
         assert len(snapshot.workers) == 3
         lines = [line.text for line in snapshot.log if "deadlock" in line.text]
         assert any("stands at" in line and "take" in line for line in lines), lines
+
+
+def test_what_waits_in_a_two_way_pipe_is_told(tmp_path: Path) -> None:
+    """top --json has the bytes at either end of a Pipe(), which the program receives later as ever."""
+    with running(script(tmp_path, TALK), cwd=tmp_path) as process:
+        picture(lambda it: it.sync is not None and any(each.bytes_first == 100 for each in it.sync.objects))
+        status = json.loads(poolmgr("top", "prog", "-1", "--json", cwd=tmp_path).stdout)["pools"][0]["status"]
+        (pipe,) = [each for each in status["sync"]["objects"] if each["kind"] == "pipe"]
+        assert pipe["name"] == "(mine, theirs)"
+        assert pipe["bytes_waiting"] == pipe["bytes_first"] + pipe["bytes_second"]
+        assert pipe["bytes_second"] > len("how are you?")
+        (tmp_path / "go").touch()
+        output, _ = process.communicate(timeout=30)
+        assert output.splitlines() == ["how are you?", "96"]
 
 
 def test_pool_that_waits_for_one_lock_is_told_so(tmp_path: Path) -> None:

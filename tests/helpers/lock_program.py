@@ -1,6 +1,6 @@
 """A program with locks, as a user would write it: it knows nothing of poolmgr.
 
-    python lock_program.py crossed|threads|abandoned|busy|objects START_METHOD
+    python lock_program.py crossed|threads|abandoned|busy|objects|talk START_METHOD
 
 Says ``ready`` when it stands as its test wants it, and ends when its standard input does.
 """
@@ -129,6 +129,39 @@ def objects(ctx: Any) -> None:
     del free, places, bell, reader, squares, speed
 
 
+def answer(theirs: Any, sent: Any, asked: Any) -> None:
+    """Give answers before the questions were read; read those when told to."""
+    theirs.send_bytes(ANSWER)
+    sent.set()
+    asked.wait()
+    assert [theirs.recv_bytes() for _ in range(2)] == QUESTIONS
+    theirs.send_bytes(b"thanks")
+
+
+#: What goes through a two-way pipe, there and back.
+QUESTIONS = [b"who", b"?" * 9000]
+ANSWER = b"me" * 50
+
+
+def talk(ctx: Any) -> None:
+    """A two-way pipe between two processes, with something in it both ways; then all of it is received."""
+    mine, theirs = ctx.Pipe()
+    unused, other = ctx.Pipe()
+    other.close()
+    sent, asked = ctx.Event(), ctx.Event()
+    child = ctx.Process(target=answer, args=(theirs, sent, asked), daemon=True)
+    child.start()
+    theirs.close()
+    for question in QUESTIONS:
+        mine.send_bytes(question)
+    sent.wait()
+    say_ready()
+    asked.set()
+    assert [mine.recv_bytes() for _ in range(2)] == [ANSWER, b"thanks"]
+    child.join()
+    unused.close()
+
+
 def say_ready() -> None:
     """Tell the test, and stay until it lets go of this program's input."""
     os.write(1, b"ready\n")
@@ -136,6 +169,5 @@ def say_ready() -> None:
 
 
 if __name__ == "__main__":
-    {"crossed": crossed, "threads": threads, "abandoned": abandoned, "busy": busy, "objects": objects}[sys.argv[1]](
-        multiprocessing.get_context(sys.argv[2])
-    )
+    modes = (crossed, threads, abandoned, busy, objects, talk)
+    {mode.__name__: mode for mode in modes}[sys.argv[1]](multiprocessing.get_context(sys.argv[2]))

@@ -43,6 +43,10 @@ def locked(now: float) -> SyncSnapshot:
         gets=1200, rate_in=40.5, rate_out=39.0, bytes_waiting=912,
     )  # fmt: skip
     reading = lock(5, "", 31, part_of=4, role="reading", waiters=(waiter(4130, now, 2, "get"),))
+    talk = SyncObject(
+        id=13, kind="pipe", name="(mine, theirs)", file="/src/crawl.py", line=41, bytes_waiting=9115, bytes_first=104,
+        bytes_second=9011,
+    )  # fmt: skip
     rest = (
         SyncObject(id=6, kind="bounded semaphore", name="places", file="/src/crawl.py", line=33, value=0, limit=4),
         SyncObject(id=7, kind="event", name="ready", file="/src/crawl.py", line=34, value=1),
@@ -60,9 +64,10 @@ def locked(now: float) -> SyncSnapshot:
         ),
         SyncObject(id=11, kind="array", name="sums", file="/src/crawl.py", line=38, content="[1, 4, 9]"),
         SyncObject(id=12, kind="simple queue", file="/src/crawl.py", line=40, machinery="multiprocessing.pool"),
+        talk,
     )
     chain = tuple(
         Link(each.pid, each.thread, number, each.since, each.stamp)
         for number, each in ((2, right.waiters[0]), (1, left.waiters[0]))
     )
-    return SyncSnapshot((left, right, ledger, queue, reading, *rest), (Deadlock(chain),), (3,), 12)
+    return SyncSnapshot((left, right, ledger, queue, reading, *rest), (Deadlock(chain),), (3,), 13)

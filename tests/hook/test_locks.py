@@ -236,6 +236,19 @@ def test_each_kind_tells_its_state(run_folder: str) -> None:
         assert reading.holder.pid == child.pid
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_both_ways_of_a_pipe_are_told(run_folder: str, method: str) -> None:
+    """What waits at each end of a two-way pipe is told, as often as one looks, and all of it is received after that."""
+    with program(run_folder, "talk", method) as (_, reader):
+        for _ in range(3):
+            sync = looked(reader)
+            pipe, unused = named(sync, "(mine, theirs)"), named(sync, "(unused, other)")
+            assert (pipe.bytes_first, pipe.bytes_second) == (4 + 100, 4 + 3 + 4 + 9000)
+            assert pipe.bytes_waiting == 9115
+            # Of an end that is closed nothing is told.
+            assert (unused.bytes_first, unused.bytes_second, unused.bytes_waiting) == (0, None, 0)
+
+
 def test_locks_can_be_left_alone(run_folder: str) -> None:
     """Without tracking the program's locks are the plain ones, and nothing is written."""
     with program(run_folder, "crossed", "fork", locks=False) as (_, reader):

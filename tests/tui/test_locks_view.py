@@ -51,9 +51,20 @@ async def test_every_kind_is_told() -> None:
         await pilot.press("7")
         text = await shown(pilot, "barrier")
         for line in (("places", "0 of 4 free"), ("ready", "set"), ("start", "1 of 3 here"), ("todo", "3 of 5 items"),
-                     ("total", "48120"), ("sums", "[1, 4, 9]"), ("simple", "(multi")):  # fmt: skip
+                     ("total", "48120"), ("sums", "[1, 4, 9]"),
+                     ("(mine", "104 B+8.8 KB"), ("simple", "(multi")):  # fmt: skip
             assert any(all(part in row for part in line) for row in text.split("\n")), line
         assert "40.5" in next(row for row in text.split("\n") if "todo" in row)
+
+
+async def test_both_ways_of_a_pipe_are_told() -> None:
+    """The detail of a two-way pipe says how much waits at which end, by the names that the program gave them."""
+    app = PoolmgrApp(FakeControl(in_trouble(locked(NOW))))
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await pilot.press("7")
+        await shown(pilot, "D! lock")
+        await pilot.press("G", "k")
+        await shown(pilot, "8.9 KB wait in it: 104 B for mine, 8.8 KB for theirs")
 
 
 async def test_without_tracking_the_view_says_how_to_get_it() -> None:

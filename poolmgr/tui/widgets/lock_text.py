@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from poolmgr.model.lock_rows import LockRow, deadlock_text, state_text, who, worker_of
+from poolmgr.model.lock_rows import LockRow, deadlock_text, ends_text, state_text, who, worker_of
+from poolmgr.model.sizes import in_bytes
 from poolmgr.model.snapshot import PoolSnapshot
 from poolmgr.model.sync import Deadlock, SyncSnapshot, SyncState
-from poolmgr.tui.format import count, duration, fine, harmless, plural, rate, size, time_of_day
+from poolmgr.tui.format import count, duration, fine, harmless, plural, rate, time_of_day
 from poolmgr.tui.marks import JOB_STYLES, lock_mark
 
 Part = tuple[str, str]
@@ -48,7 +49,8 @@ def describe_lock(row: LockRow, snapshot: PoolSnapshot) -> Content:
         speed = f", {rate(each.rate_in)}/s in, {rate(each.rate_out or 0.0)}/s out" if each.rate_in is not None else ""
         parts += _field("items", f"{count(each.puts)} sent, {count(each.gets or 0)} received{speed}")
     if each.bytes_waiting is not None:
-        parts += _field("pipe", f"{size(each.bytes_waiting)} bytes wait in it")
+        ends = ends_text(each)
+        parts += _field("pipe", f"{in_bytes(each.bytes_waiting)} wait in it" + (f": {harmless(ends)}" if ends else ""))
     return Content.assemble(*parts)
 
 

@@ -67,7 +67,8 @@ def _patch_pipe(module: Any) -> None:
     def Pipe(duplex: bool = True) -> Any:
         one, other = plain(duplex)
         if sys._getframe(1).f_globals.get("__name__") not in _WITH_PIPES:
-            slot = record(one, {at.KIND: at.PIPE, at.A: inode(one)})
+            # A two-way pipe is two sockets, each with what waits to be received there.
+            slot = record(one, {at.KIND: at.PIPE, at.A: inode(one), at.B: inode(other) if duplex else 0})
             if slot is not None:
                 # Either end may be let go while the other is used: the pair goes when both are gone.
                 one._poolmgr_pair = other._poolmgr_pair = pair = _Pair()

@@ -52,8 +52,9 @@ FIRST = HEADER // 8
 GENERATION, LAST, KIND, MAKER, CREATED, LINE, COLUMN, MAXVALUE = range(8)
 OWNER, ROLE, MACHINERY, HANDLE, MADE, DROPPED = range(8, 14)
 HOLDER, SINCE, ACQUIRES, CONTENDED, WAITED, PUTS, GETS = range(16, 23)
-#: A: of pipes and queues, the inode of the pipe, which both ends have; of values and arrays, their length; of barriers,
-#: their parties.  B to F of values and arrays: code of the type, then where they lie; C to F of barriers too.
+#: A: of pipes and queues, the inode of the pipe, which both ends have, but of a two-way pipe that of its first end, and
+#: B that of its second; of values and arrays, A is their length; of barriers, their parties.  B to F of values and
+#: arrays: code of the type, then where they lie; C to F of barriers too.
 A, B, C, D, E, F = range(24, 30)
 NAME_AT, NAME_SIZE = 256, 32
 FILE_AT, FILE_SIZE = 288, 224
