@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +26,17 @@ class Serving:
         self.origin = f"http://127.0.0.1:{self.port}"
 
     def screens(self) -> list[psutil.Process]:
-        """The processes that draw its pages."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """The processes that draw its pages.
+
+        One that is not what it is to be yet is not among them: who stopped it there would stop its parent too, which
+        waits for that.
+        """
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "attach" in child.cmdline():
+                    found.append(child)
+        return found
 
     def await_screens(self, number: int) -> None:
         """Wait until so many pages are drawn."""

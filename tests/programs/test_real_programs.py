@@ -48,7 +48,7 @@ JOBLIB = """
         return total
 
     if __name__ == "__main__":
-        print(Parallel(n_jobs=2, backend="{}", batch_size=1)(delayed(slow)(number) for number in range(80)))
+        print(Parallel(n_jobs=2, backend="{}", batch_size=1)(delayed(slow)(number) for number in range(400)))
 """
 TQDM = """
     import multiprocessing
@@ -59,7 +59,7 @@ TQDM = """
 
     if __name__ == "__main__":
         with multiprocessing.Pool(2) as pool:
-            print(sum(tqdm(pool.imap_unordered(slow, range(80)), total=80)))
+            print(sum(tqdm(pool.imap_unordered(slow, range(400)), total=400)))
 """
 FEW = ("asyncio", "email", "http")
 MANY = (*FEW, "json", "logging", "xml", "multiprocessing", "unittest", "idlelib", "encodings", "ctypes", "turtledemo")
@@ -95,9 +95,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """No program remembers what it did in the run before."""
+    """No program remembers what it did in the run before, or leaves compiled what it imports from its folder."""
     caches = {name: str(folder.parent / "cache") for name in ("BLACK_CACHE_DIR", "PYLINTHOME")}
-    return {**os.environ, **caches, "PYTHONHASHSEED": "0", "COLUMNS": "80"}
+    return {**os.environ, **caches, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"}
 
 
 def run_watched(real: Real, folder: Path) -> tuple[int, bytes, list[dict[str, Any]]]:
