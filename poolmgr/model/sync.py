@@ -136,6 +136,27 @@ class Deadlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a stack that has not returned, with its line of source."""
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStack:
+    """What a thread is at that waits: the program's own calls, the innermost first."""
+
+    pid: int
+    thread: int
+    #: Of its wait.
+    stamp: int
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SyncSnapshot:
     """All that is tracked of a program."""
 
@@ -146,10 +167,16 @@ class SyncSnapshot:
     abandoned: tuple[int, ...] = ()
     #: Objects that there are, those left out included.
     total: int = 0
+    #: Of the threads of deadlocks, and of those that wait for an abandoned lock, as far as they are told.
+    stacks: tuple[ThreadStack, ...] = ()
 
     def find(self, object_id: int) -> SyncObject | None:
         """The object of this id, if it is one of those told."""
         return next((each for each in self.objects if each.id == object_id), None)
+
+    def stack(self, stamp: int) -> ThreadStack | None:
+        """The stack of the thread whose wait has this stamp, if it is told."""
+        return next((each for each in self.stacks if each.stamp == stamp), None)
 
     def parts(self, object_id: int) -> Iterator[SyncObject]:
         """The locks that an object is made of, and those that its parts are made of."""

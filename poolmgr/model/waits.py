@@ -89,6 +89,15 @@ def abandoned(before: Mapping[int, int], after: Mapping[int, int]) -> tuple[int,
     return tuple(lock for lock, stamp in after.items() if before.get(lock) == stamp)
 
 
+def stuck(sync: SyncSnapshot, most: int) -> list[Waiter]:
+    """Those who wait for a lock of a deadlock or for an abandoned one: the circles first, then the longest waits."""
+    links = [link for deadlock in sync.deadlocks for link in deadlock.chain]
+    order = {link.stamp: place for place, link in enumerate(links)}
+    locks = {*(link.lock for link in links), *sync.abandoned}
+    found = [waiter for each in sync.objects if each.id in locks for waiter in each.waiters]
+    return sorted(found, key=lambda waiter: (order.get(waiter.stamp, len(order)), waiter.stamp))[:most]
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """What a process waits for."""

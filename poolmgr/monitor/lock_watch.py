@@ -8,23 +8,21 @@ not held while somebody waits for an answer.
 
 from __future__ import annotations
 
-import linecache
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from poolmgr.errors import NoStack
 from poolmgr.model.lock_rows import deadlock_text, who, worker_of
 from poolmgr.model.requests import Reply
 from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.model.stacks import Frame, parse
 from poolmgr.model.states import PoolState
 from poolmgr.model.sync import Deadlock, Link, SyncObject, SyncSnapshot
+from poolmgr.monitor.lock_stacks import LockStacks
 from poolmgr.monitor.locks import LockReader
 from poolmgr.monitor.run_log import RunLog
 
-#: Calls of a stack that are told.
-FRAMES = 4
+#: Calls of a stack that the log tells.
+CALLS = 4
 
 
 class LockWatch:
@@ -33,6 +31,7 @@ class LockWatch:
     def __init__(self, folder: str, processes: Callable[[], Iterable[int]], log: RunLog) -> None:
         """Watch what the hook writes into ``folder``; ``processes`` gives the program's processes."""
         self._reader = LockReader(folder, processes)
+        self._stacks = LockStacks(self._reader)
         self._log = log
         self._told: set[object] = set()
 
@@ -49,6 +48,7 @@ class LockWatch:
         sync = self._reader.read()
         if sync is None:
             return None
+        sync = replace(sync, stacks=self._stacks.of(sync))
         for deadlock in sync.deadlocks:
             if self._is_news(tuple(link.stamp for link in deadlock.chain)):
                 self._tell_deadlock(deadlock, _of(pictures, sync, [link.pid for link in deadlock.chain]))
@@ -67,7 +67,7 @@ class LockWatch:
         lines = deadlock_text(snapshot, deadlock)
         self._add(f"deadlock: {'; '.join(lines)}", "error", snapshot, deadlock.chain[0].pid)
         for link in deadlock.chain:
-            place = self._where(link)
+            place = _where(snapshot.sync or SyncSnapshot(), link)
             if place:
                 name = who(snapshot, link.pid, link.thread)
                 self._add(f"deadlock: {name} stands at {place}", "warning", snapshot, link.pid)
@@ -84,16 +84,6 @@ class LockWatch:
         slot, job = (None, None) if worker is None else (worker.slot, worker.job_id)
         self._log.add(text, level=level, slot=slot, pid=pid, job_id=job)
 
-    def _where(self, link: Link) -> str:
-        """Where a thread waits for its lock, the innermost call first; empty if its process does not tell."""
-        try:
-            frames = waiting_frames(self._reader.stack(link.pid), self._reader.ident(link.stamp))
-        except NoStack:
-            return ""
-        told = [f"{frame.file.rpartition('/')[2]}:{frame.line} {frame.function}" for frame in frames[:FRAMES]]
-        line = linecache.getline(frames[0].file, frames[0].line).strip() if frames else ""
-        return " < ".join(told) + (f"  ({line})" if line else "")
-
     def release(self, lock_id: int) -> Reply:
         """Have one of those who wait for an abandoned lock release it. Takes seconds at the most."""
         reply = self._reader.release(lock_id)
@@ -101,16 +91,14 @@ class LockWatch:
         return reply
 
 
-def waiting_frames(text: str, ident: int) -> tuple[Frame, ...]:
-    """The program's own calls of a thread that waits for a lock, in a dump of all threads."""
-    for thread in parse(text):
-        if int(thread.ident, 16) != ident:
-            continue
-        inside = [place for place, frame in enumerate(thread.frames) if "/poolmgr_hook/lock" in frame.file]
-        if inside:
-            rest = thread.frames[inside[-1] + 1 :]
-            return tuple(frame for frame in rest if "/multiprocessing/" not in frame.file)
-    return ()
+def _where(sync: SyncSnapshot, link: Link) -> str:
+    """Where a thread waits for its lock, the innermost call first; empty if its process does not tell."""
+    stack = sync.stack(link.stamp)
+    if stack is None:
+        return ""
+    told = [f"{call.file.rpartition('/')[2]}:{call.line} {call.function}" for call in stack.calls[:CALLS]]
+    source = stack.calls[0].source if stack.calls else ""
+    return " < ".join(told) + (f"  ({source})" if source else "")
 
 
 def _of(pictures: Sequence[PoolSnapshot], sync: SyncSnapshot, pids: Sequence[int]) -> PoolSnapshot:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from poolmgr.model.sync import Deadlock, Holder, Link, SyncObject, SyncSnapshot, Waiter
+from poolmgr.model.sync import Call, Deadlock, Holder, Link, SyncObject, SyncSnapshot, ThreadStack, Waiter
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ def sync_to_plain(sync: SyncSnapshot) -> dict[str, Any]:
         "deadlocks": [[_plain(link) for link in deadlock.chain] for deadlock in sync.deadlocks],
         "abandoned": list(sync.abandoned),
         "total": sync.total,
+        "stacks": [_plain(stack) for stack in sync.stacks],
     }
 
 
@@ -31,6 +32,7 @@ def sync_from_plain(record: Mapping[str, Any]) -> SyncSnapshot:
         deadlocks=tuple(Deadlock(tuple(_build(Link, link) for link in chain)) for chain in record["deadlocks"]),
         abandoned=tuple(record["abandoned"]),
         total=record["total"],
+        stacks=tuple(_stack(each) for each in record.get("stacks", ())),
     )
 
 
@@ -39,6 +41,10 @@ def _object(record: Mapping[str, Any]) -> SyncObject:
     if "holder" in record:
         changed["holder"] = _build(Holder, record["holder"])
     return _build(SyncObject, {**record, **changed})
+
+
+def _stack(record: Mapping[str, Any]) -> ThreadStack:
+    return _build(ThreadStack, {**record, "calls": tuple(_build(Call, call) for call in record.get("calls", ()))})
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -52,6 +52,11 @@ def test_deadlock_is_seen_and_resolved(tmp_path: Path) -> None:
         locks = {each["id"]: each["name"] for each in sync["objects"]}
         (chain,) = sync["deadlocks"]
         assert {locks[link["lock"]] for link in chain} == {"east_account", "west_account"}
+        stacks = {each["pid"]: each["calls"] for each in sync["stacks"]}
+        assert stacks.keys() == {link["pid"] for link in chain}
+        for calls in stacks.values():
+            assert [call["function"] for call in calls][:2] == ["transfer_crossed", "cross"]
+            assert calls[0]["source"] == "with locks[target]:"
         psutil.Process(chain[0]["pid"]).kill()
         stdout, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0

@@ -16,7 +16,7 @@ from tests.helpers.wait import wait_until
 
 #: Two jobs of a pool that take two locks in different orders, if they are told to; a second one takes them, too.
 CROSSED = """
-    import multiprocessing, sys
+    import multiprocessing, os, sys, time
 
     def keep(*shared):
         global first, second, meeting
@@ -40,6 +40,9 @@ CROSSED = """
                     print("job", job.get())
                 except Exception as error:
                     print(type(error).__name__)
+        # Who had the lock released is answered as long as the program is there.
+        while not os.path.exists("go"):
+            time.sleep(0.01)
 """
 
 #: No pool: processes and a lock, crossed.
@@ -145,6 +148,7 @@ def test_deadlock_of_jobs_is_seen_and_ended(method: str, tmp_path: Path) -> None
         release = poolmgr("ctl", "prog", "release", str(snapshot.sync.abandoned[0]), cwd=tmp_path)
         assert release.returncode == 0, release.stderr
         assert "is released" in release.stdout
+        (tmp_path / "go").touch()
         output, _ = process.communicate(timeout=30)
         assert sorted(output.splitlines())[1].startswith("job ")
 

@@ -1,6 +1,6 @@
 """A program with locks, as a user would write it: it knows nothing of poolmgr.
 
-    python lock_program.py crossed|threads|abandoned|busy|objects|talk START_METHOD
+    python lock_program.py crossed|threads|abandoned|patient|busy|objects|talk START_METHOD
 
 Says ``ready`` when it stands as its test wants it, and ends when its standard input does.
 """
@@ -76,6 +76,25 @@ def abandoned(ctx: Any) -> None:
     holder.start()
     has_it.wait()
     ctx.Process(target=use, args=(ledger,), daemon=True).start()
+    holder.kill()
+    holder.join()
+    say_ready()
+
+
+def retry(lock: Any) -> None:
+    """Want the lock again and again, each time for a moment."""
+    while not lock.acquire(timeout=0.3):
+        pass
+
+
+def patient(ctx: Any) -> None:
+    """The same, and the other one waits with a limit, over and over."""
+    ledger = ctx.Lock()
+    has_it = ctx.Event()
+    holder = ctx.Process(target=hold, args=(ledger, has_it), daemon=True)
+    holder.start()
+    has_it.wait()
+    ctx.Process(target=retry, args=(ledger,), daemon=True).start()
     holder.kill()
     holder.join()
     say_ready()
@@ -169,5 +188,5 @@ def say_ready() -> None:
 
 
 if __name__ == "__main__":
-    modes = (crossed, threads, abandoned, busy, objects, talk)
+    modes = (crossed, threads, abandoned, patient, busy, objects, talk)
     {mode.__name__: mode for mode in modes}[sys.argv[1]](multiprocessing.get_context(sys.argv[2]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from poolmgr.model.sync import Deadlock, Holder, Link, SyncObject, SyncSnapshot, Waiter
+from poolmgr.model.sync import Call, Deadlock, Holder, Link, SyncObject, SyncSnapshot, ThreadStack, Waiter
 
 #: The worker's processes that the objects name.
 FIRST, SECOND, THIRD = 4121, 4122, 4123
@@ -70,4 +70,13 @@ def locked(now: float) -> SyncSnapshot:
         Link(each.pid, each.thread, number, each.since, each.stamp)
         for number, each in ((2, right.waiters[0]), (1, left.waiters[0]))
     )
-    return SyncSnapshot((left, right, ledger, queue, reading, *rest), (Deadlock(chain),), (3,), 13)
+    stacks = (
+        _stack(chain[0].stamp, FIRST, ("/src/crawl.py", 57, "transfer", "with second:"), ("/src/crawl.py", 80, "main")),
+        _stack(chain[1].stamp, SECOND, ("/src/crawl.py", 61, "give_back", "with first:")),
+        _stack(ledger.waiters[0].stamp, THIRD, ("/src/books.py", 9, "book", "ledger.acquire(timeout=30)")),
+    )
+    return SyncSnapshot((left, right, ledger, queue, reading, *rest), (Deadlock(chain),), (3,), 13, stacks)
+
+
+def _stack(stamp: int, pid: int, *calls: tuple[object, ...]) -> ThreadStack:
+    return ThreadStack(pid, pid, stamp, tuple(Call(*call) for call in calls))  # type: ignore[arg-type]

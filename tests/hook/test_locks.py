@@ -179,6 +179,65 @@ def test_threads_of_one_process_stand_where_they_stand(run_folder: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_stacks_of_a_deadlock_are_in_the_picture(run_folder: str, method: str) -> None:
+    """Each thread of a deadlock, so each holder too, is shown with its calls; it is asked for them once."""
+    with program(run_folder, "crossed", method) as (child, _):
+        watch = LockWatch(run_folder, lambda: [child.pid, *descendants(child.pid)], RunLog())
+        sync = watched(watch, lambda sync: sync.stacks)
+        (deadlock,) = sync.deadlocks
+        assert [each.stamp for each in sync.stacks] == [link.stamp for link in deadlock.chain]
+        for each, link in zip(sync.stacks, deadlock.chain, strict=True):
+            assert (each.pid, each.thread) == (link.pid, link.thread)
+            call = each.calls[0]
+            assert (call.file, call.function, call.source) == (str(PROGRAM), "take_both", "with second:")
+            assert PROGRAM.read_text().splitlines()[call.line - 1].strip() == call.source
+        told = {link.pid: dumped(link.pid) for link in deadlock.chain}
+        assert all(told.values())
+        for _ in range(3):
+            assert watched(watch, lambda sync: True).stacks == sync.stacks
+        assert {pid: dumped(pid) for pid in told} == told
+        watch.close()
+
+
+@pytest.mark.parametrize(("mode", "function"), [("abandoned", "use"), ("patient", "retry")])
+def test_stack_of_who_waits_for_an_abandoned_lock_is_in_the_picture(run_folder: str, mode: str, function: str) -> None:
+    """Who waits for a lock of a dead holder is shown with its calls; who gives up and tries again is left alone."""
+    with program(run_folder, mode, "fork") as (child, _):
+        watch = LockWatch(run_folder, lambda: [child.pid, *descendants(child.pid)], RunLog())
+        sync = watched(watch, lambda sync: sync.stacks)
+        (stack,) = sync.stacks
+        (waiter,) = named(sync, "ledger").waiters
+        assert (stack.pid, stack.stamp) == (waiter.pid, waiter.stamp)
+        assert stack.calls[0].function == function
+        told = dumped(waiter.pid)
+        if mode == "patient":
+            watched(watch, lambda sync: any(each.stamp != waiter.stamp for each in named(sync, "ledger").waiters))
+        watched(watch, lambda sync: True)
+        assert dumped(waiter.pid) == told
+        watch.close()
+
+
+def watched(watch: LockWatch, shows: Callable[[SyncSnapshot], object]) -> SyncSnapshot:
+    """The first picture of a watch that shows what is waited for."""
+    found: list[SyncSnapshot] = []
+
+    def look() -> object:
+        sync = watch.look(())
+        assert sync is not None
+        found[:] = [sync]
+        return shows(sync)
+
+    wait_until(look)
+    return found[0]
+
+
+def dumped(pid: int) -> int:
+    """Bytes of stacks that a process has told."""
+    folder = Path(f"/proc/{pid}/fd")
+    return sum(link.stat().st_size for link in folder.iterdir() if "poolmgr-stacks" in os.readlink(link))
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_right_locking_raises_no_alarm(run_folder: str, method: str) -> None:
     """Much locking by processes and threads counts right, and no picture of it shows a deadlock."""
     alarms: list[object] = []

@@ -44,6 +44,35 @@ async def test_deadlock_and_abandoned_lock_are_told() -> None:
         await shown(pilot, "A! abandoned", "pid 4999, which is DEAD", "L releases it")
 
 
+async def test_stacks_of_those_who_are_stuck_are_told() -> None:
+    """A lock of a deadlock has the calls of all its threads, an abandoned one of those who wait, others none."""
+    app = PoolmgrApp(FakeControl(in_trouble(locked(NOW))))
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await pilot.press("7")
+        text = await shown(pilot, "src/crawl.py:57", "transfer", "with second:", "src/crawl.py:80", "give_back")
+        below = text.partition("stack   w1 job 1")[2]
+        places = [below.index(part) for part in ("crawl.py:57", "crawl.py:80", "w2 job 2", "crawl.py:61", "made ")]
+        assert places == sorted(places)
+        await pilot.press("j", "j")
+        text = await shown(pilot, "stack   w3 job 3", "src/books.py:9", "ledger.acquire(timeout=30)")
+        assert "crawl.py:57" not in text
+        await pilot.press("j")
+        await until(pilot, lambda: "stack" not in screen_text(app))
+
+
+async def test_what_does_not_fit_can_be_scrolled() -> None:
+    """On a small terminal Tab goes to the text below, and End to its end; another object begins on top."""
+    app = PoolmgrApp(FakeControl(in_trouble(locked(NOW))))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("7")
+        text = await shown(pilot, "crawl.py:57", "crawl.py:61")
+        assert "threads waited on average" not in text
+        await pilot.press("tab", "end")
+        await shown(pilot, "threads waited on average")
+        await pilot.press("shift+tab", "j")
+        await shown(pilot, "D! deadlock  rlock right")
+
+
 async def test_every_kind_is_told() -> None:
     """Each object has its state beside its name."""
     app = PoolmgrApp(FakeControl(in_trouble(locked(NOW))))

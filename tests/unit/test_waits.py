@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolmgr.model.sync import Holder, SyncObject, SyncSnapshot, SyncState, Waiter
-from poolmgr.model.waits import OF_ONE, abandoned, blocked, circles, held_by, orphans, standing
+from poolmgr.model.waits import OF_ONE, abandoned, blocked, circles, held_by, orphans, standing, stuck
 
 NOW = 1000.0
 
@@ -126,3 +126,13 @@ def test_states_of_a_lock() -> None:
     assert states == [
         SyncState.FREE, SyncState.HELD, SyncState.WAITED, SyncState.DEADLOCK, SyncState.DEADLOCK, SyncState.ABANDONED,
     ]  # fmt: skip
+
+
+def test_stuck_are_those_of_circles_and_of_abandoned_locks() -> None:
+    """Threads of a circle come first and in its order, then who else waits for its locks or for an abandoned one."""
+    objects = [lock(1, 1, 2, 3), lock(2, 2, 1), lock(3, 9, 5, dead=True), lock(4, 4, 6)]
+    found = circles(objects)
+    sync = SyncSnapshot(tuple(objects), found, (3,))
+    assert [waiter.pid for waiter in stuck(sync, 9)] == [1, 2, 3, 5]
+    assert [waiter.pid for waiter in stuck(sync, 3)] == [1, 2, 3]
+    assert stuck(replace(sync, deadlocks=(), abandoned=()), 9) == []

@@ -17,6 +17,7 @@ from poolmgr.model.lock_rows import LockRow, worker_of
 from poolmgr.model.requests import ReleaseLock
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
+from poolmgr.model.sync import SyncState
 from poolmgr.tui.format import harmless, plural
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.screens.base import Target
@@ -28,6 +29,9 @@ from poolmgr.tui.widgets.lock_text import NONE, UNTRACKED, describe_lock
 from poolmgr.tui.widgets.locks_table import LocksTable
 from poolmgr.tui.widgets.virtual_table import VirtualTable
 
+#: What there is more to say of.
+TROUBLE = (SyncState.DEADLOCK, SyncState.ABANDONED)
+
 
 class LocksView(View):
     """One table, and below it all that is known of the object under the cursor."""
@@ -37,11 +41,16 @@ class LocksView(View):
     FOOT: ClassVar[tuple[str, ...]] = ("view", "job", "lock", "move", "list")
     BINDINGS: ClassVar[list[BindingType]] = bindings("view", "job", "lock")
 
+    def __init__(self) -> None:
+        super().__init__()
+        #: The object whose text stands below.
+        self._described: int | None = None
+
     def compose_body(self) -> ComposeResult:
         """The table, its filter, the object."""
         yield LocksTable(id="locks", name="locks")
         yield FilterLine("words, or state:W, kind:queue, pid:4121, waiters>0, waited>1s")
-        with VerticalScroll(id="lock", can_focus=False):
+        with VerticalScroll(id="lock"):
             yield JobText(id="lock-text")
 
     def take(self, snapshot: PoolSnapshot) -> None:
@@ -56,6 +65,11 @@ class LocksView(View):
         if snapshot is None:
             return
         row = self._row
+        pane = self.query_one("#lock", VerticalScroll)
+        pane.set_class(row is not None and row.state in TROUBLE, "-trouble")
+        if row is not None and row.each.id != self._described:
+            self._described = row.each.id
+            pane.scroll_home(animate=False)
         text = Content(UNTRACKED if snapshot.sync is None else NONE if row is None else "")
         self.query_one("#lock-text", JobText).take(text if row is None else describe_lock(row, snapshot))
 

@@ -7,7 +7,8 @@ from textual.content import Content
 from poolmgr.model.lock_rows import LockRow, deadlock_text, ends_text, state_text, who, worker_of
 from poolmgr.model.sizes import in_bytes
 from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.model.sync import Deadlock, SyncSnapshot, SyncState
+from poolmgr.model.stacks import Frame, frame_line
+from poolmgr.model.sync import Deadlock, SyncSnapshot, SyncState, ThreadStack
 from poolmgr.tui.format import count, duration, fine, harmless, plural, rate, time_of_day
 from poolmgr.tui.marks import JOB_STYLES, lock_mark
 
@@ -38,6 +39,7 @@ def describe_lock(row: LockRow, snapshot: PoolSnapshot) -> Content:
         parts += _field(
             "do", "X kills the jobs that wait for it; b shows what its holder does. Take locks in one order."
         )
+    parts += _stacks(row, deadlock, snapshot)
     place = f"{harmless(each.file)}:{each.line}, " if each.file else ""
     made = f"{place}{time_of_day(each.made)}, by process {each.maker}"
     parts += _field("made", made + (f", for {each.machinery}" if each.machinery else ""))
@@ -81,6 +83,22 @@ def _waiters(row: LockRow, snapshot: PoolSnapshot) -> list[Part]:
     if len(row.waiters) > MOST:
         parts += _field("", f"and {plural(len(row.waiters) - MOST, 'more thread')}")
     return parts
+
+
+def _stacks(row: LockRow, deadlock: Deadlock | None, snapshot: PoolSnapshot) -> list[Part]:
+    """What those are at that are stuck: all of a deadlock, who has the lock among them, and who else waits for it."""
+    sync = snapshot.sync or SyncSnapshot()
+    chain = () if deadlock is None else deadlock.chain
+    stamps = dict.fromkeys([*(link.stamp for link in chain), *(waiter.stamp for waiter in row.waiters[:MOST])])
+    parts: list[Part] = []
+    for stack in filter(None, map(sync.stack, stamps)):
+        parts += _field("" if parts else "stack", harmless(who(snapshot, stack.pid, stack.thread)))
+        parts += [(f"          {line}\n", "") for line in _calls(stack)]
+    return parts
+
+
+def _calls(stack: ThreadStack) -> list[str]:
+    return [harmless(frame_line(Frame(call.file, call.line, call.function), call.source)) for call in stack.calls]
 
 
 def _taken(row: LockRow) -> str:
