@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Any
 
 from poolmgr.hook.site.poolmgr_hook import layout
@@ -36,6 +37,10 @@ class ObservedTask:
     outcome: int | None = None
     #: Of the tasks that this worker has finished, which one: the first is 0.  -1 while it runs.
     sequence: int = -1
+    #: Arguments in short, of a chunk those of its first item; empty if they are not known.
+    args: str = ""
+    #: What it returned, in short; empty while it runs, and if it failed.
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,19 @@ class End:
     #: ``layout.OK`` and so on.
     outcome: int
     sequence: int
+    #: The number of its texts, -1 if it has none.
+    number: int = -1
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a job failed with."""
+
+    #: ``KeyError: 'etag'``
+    line: str
+    #: Empty if it never was in a worker.
+    traceback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +211,7 @@ def decode_worker(data: bytes) -> ObservedWorker | None:
             names.get(words[layout.NAME], ""),
             words[layout.ITEMS],
             words[layout.SINCE],
+            args=_texts(data, words[layout.RING])[0],
         )
     ring = _ring(data, layout.CELL_RING_AT, layout.CELL_RING, layout.ENTRY, words[layout.RING])
     return ObservedWorker(
@@ -208,8 +227,8 @@ def decode_worker(data: bytes) -> ObservedWorker | None:
         items_done=words[layout.ITEMS_DONE],
         busy_ns=words[layout.BUSY],
         finished=tuple(
-            ObservedTask(job, index, names.get(name, ""), items, began, ended, outcome, sequence)
-            for sequence, (job, began, ended, index, items, name, outcome) in ring
+            ObservedTask(job, index, names.get(name, ""), items, began, ended, outcome, place, *_texts(data, place))
+            for place, (job, began, ended, index, items, name, outcome) in ring
         ),
         left_ns=words[layout.LEFT] or None,
         stacks_fd=words[layout.STACKS],
@@ -256,8 +275,37 @@ def decode_pool(key: str, data: bytes) -> ObservedPool | None:
             Submission(job, at, _known(tasks), _known(items), names.get(name, ""), kind, sequence)
             for sequence, (job, at, tasks, items, name, kind) in submissions
         ),
-        ends=tuple(End(job, at, outcome, sequence) for sequence, (job, at, outcome) in ends),
+        ends=tuple(End(job, at, outcome, sequence, number) for sequence, (job, at, number, outcome) in ends),
     )
+
+
+def decode_failures(data: bytes) -> dict[int, Failure]:
+    """What jobs of a process's pools failed with, by number."""
+    found = {}
+    for place in range(layout.FAILURES):
+        number, at = number_in_slot(data, place), place * layout.FAILURE_SIZE
+        # Zero bytes are a file that is being made.
+        if number >= 0 and data[at + 8]:
+            line, trace = at + 8, at + 8 + layout.LINE_SIZE
+            found[number] = Failure(_text(data, line, layout.LINE_SIZE), _text(data, trace, layout.TRACE_SIZE))
+    return found
+
+
+def number_in_slot(data: bytes | mmap, number: int) -> int:
+    """The number of the failure that is in the slot of this one."""
+    at = number % layout.FAILURES * layout.FAILURE_SIZE
+    return int.from_bytes(data[at : at + 8], sys.byteorder, signed=True)
+
+
+def _texts(data: bytes, number: int) -> tuple[str, str]:
+    """The arguments and the result of a worker's task, by its number in the ring."""
+    at = layout.CELL_TEXTS_AT + number % layout.CELL_RING * layout.TEXT_SIZE
+    return _text(data, at, layout.ARGS_SIZE), _text(data, at + layout.ARGS_SIZE, layout.RESULT_SIZE)
+
+
+def _text(data: bytes, at: int, size: int) -> str:
+    # Cut where it was full, maybe inside of a character.
+    return data[at : at + size].partition(b"\0")[0].decode("utf-8", "ignore")
 
 
 def _known(number: int) -> int | None:

@@ -15,7 +15,7 @@ from itertools import islice
 from poolmgr.hook.site.poolmgr_hook import layout
 from poolmgr.model.snapshot import Counts, JobSnapshot
 from poolmgr.model.states import JobState
-from poolmgr.monitor.observed import End, ObservedPool, ObservedTask, Submission
+from poolmgr.monitor.observed import End, Failure, ObservedPool, ObservedTask, Submission
 from poolmgr.monitor.observed_workers import Seated
 
 #: Jobs that have not ended and are known by name.  More wait only where nobody scrolls to.
@@ -31,11 +31,12 @@ _ENDS = {layout.OK: JobState.DONE, layout.ERROR: JobState.FAILED, layout.WORKER_
 class _Ran:
     """What is known of the tasks of one job."""
 
-    __slots__ = ("began_ns", "ended_ns", "failed", "function", "pid", "slot", "tasks")
+    __slots__ = ("bad_call", "began_ns", "call", "ended_ns", "failed", "function", "pid", "result", "slot", "tasks")
 
     def __init__(self, began_ns: int) -> None:
         self.began_ns = self.ended_ns = began_ns
-        self.function = ""
+        #: Of the last task that is known; and of the last one that failed, empty if none has.
+        self.function = self.call = self.result = self.bad_call = ""
         self.slot = self.pid = self.tasks = self.failed = 0
 
 
@@ -50,6 +51,9 @@ class Jobs:
         self._epoch = epoch
         self._open: dict[int, Submission] = {}
         self._runs: dict[int, _Ran] = {}
+        #: What was seen in workers' hands of jobs whose end is not told yet: a job may end before its worker tells that
+        #: it has finished the task, and a worker that died tells no more.
+        self._hands: dict[int, _Ran] = {}
         self._bad: deque[JobSnapshot] = deque(maxlen=BAD_KEPT)
         self._done: deque[JobSnapshot] = deque(maxlen=DONE_KEPT)
         #: Numbers in the rings up to which all is known.
@@ -70,13 +74,25 @@ class Jobs:
         for task in tasks:
             run = self._run_of(task, seated)
             run.tasks += 1
-            run.failed += task.outcome != layout.OK
+            if task.outcome != layout.OK:
+                run.failed += 1
+                run.bad_call = call(task)
             run.ended_ns = max(run.ended_ns, task.ended_ns or task.began_ns)
         while len(self._runs) > RUNS_KEPT:
             del self._runs[next(iter(self._runs))]
 
+    def in_hands(self, seated: Iterable[Seated]) -> None:
+        """Note what workers are at, or were at when they died."""
+        for one in seated:
+            task = one.worker.running
+            if task is not None:
+                hand = self._hands[task.job] = _Ran(task.began_ns)
+                hand.function, hand.call, hand.slot, hand.pid = task.function, call(task), one.slot, one.worker.pid
+        while len(self._hands) > RUNS_KEPT:
+            del self._hands[next(iter(self._hands))]
+
     def take(self, pool: ObservedPool) -> None:
-        """Note what the record tells; after :meth:`ran` for all workers."""
+        """Note what the record tells; after :meth:`ran` and :meth:`in_hands` for all workers."""
         for submission in pool.submissions:
             if submission.sequence > self._submitted:
                 self._submitted = submission.sequence
@@ -127,6 +143,7 @@ class Jobs:
                     JobState.RUNNING,
                     run,
                     function=task.function,
+                    now_at=call(task),
                     slot=one.slot,
                     pid=one.worker.pid,
                     began=began,
@@ -175,10 +192,12 @@ class Jobs:
             run = self._runs[task.job] = _Ran(task.began_ns)
         run.began_ns = min(run.began_ns, task.began_ns)
         run.function, run.slot, run.pid = task.function, seated.slot, seated.worker.pid
+        run.call, run.result = call(task), task.result
         return run
 
     def _end(self, end: End) -> None:
-        submission, run = self._open.pop(end.job, None), self._runs.pop(end.job, None)
+        submission, hand = self._open.pop(end.job, None), self._hands.pop(end.job, None)
+        run = self._runs.pop(end.job, None) or hand
         state = _ENDS.get(end.outcome, JobState.DONE)
         if end.job in self._asked:
             self._asked.discard(end.job)
@@ -194,6 +213,7 @@ class Jobs:
             pid=None if run is None else run.pid,
             began=None if run is None else run.began_ns,
             ended=end.at_ns,
+            failure=end.failure,
         )
         if state is JobState.DONE:
             self._done.append(job)
@@ -213,11 +233,18 @@ class Jobs:
         pid: int | None = None,
         began: int | None = None,
         ended: int | None = None,
+        now_at: str = "",
+        failure: Failure | None = None,
     ) -> JobSnapshot:
         submission = submission or self._open.get(job)
         tasks = 1 if submission is None or submission.tasks is None else submission.tasks
         done = 0 if run is None else run.tasks
         given = began if submission is None else submission.at_ns
+        message = _MESSAGES.get(state, "")
+        if failure is not None:
+            message = failure.line
+        elif state is JobState.DONE and run is not None and tasks == done == 1:
+            message = run.result
         return JobSnapshot(
             id=job,
             state=state,
@@ -227,13 +254,34 @@ class Jobs:
             submitted=0.0 if given is None else self._time(given),
             started=None if began is None else self._time(began),
             ended=None if ended is None else self._time(ended),
-            message=_MESSAGES.get(state, ""),
+            args=_whole_call(submission, run, state, now_at),
+            message=message,
+            traceback="" if failure is None else failure.traceback,
             tasks=max(tasks, done),
             tasks_done=max(tasks, done) if state is JobState.DONE else done,
         )
 
     def _time(self, ns: int) -> float:
         return ns / 1e9 + self._epoch
+
+
+def call(task: ObservedTask) -> str:
+    """The arguments of a task as one reads them behind the function's name."""
+    if task.items <= 1:
+        return task.args
+    return f"({task.items:,} items" + f" from {task.args}" * bool(task.args) + ")"
+
+
+def _whole_call(submission: Submission | None, run: _Ran | None, state: JobState, now_at: str) -> str:
+    """The arguments of a job; of a map how many items, and with which one it failed or is at."""
+    known = run.bad_call or run.call if run is not None else ""
+    if submission is None or submission.kind == layout.APPLY:
+        return now_at or known
+    items = "lazy items" if submission.items is None else f"{submission.items:,} items"
+    if state is JobState.RUNNING:
+        return f"({items}" + f", now {now_at}" * bool(now_at) + ")"
+    bad = known if state in (JobState.LOST, JobState.KILLED) else "" if run is None else run.bad_call
+    return f"({items}" + f", {state} at {bad}" * bool(bad) + ")"
 
 
 #: What the program's own pool has told whoever waits is between the two of them.

@@ -95,6 +95,7 @@ class ProgramPool:
                 gone += self._slots.leave_all()
             for seated in (*gone, *self._slots.in_order()):
                 self.jobs.ran(seated, self._tape.note(seated))
+            self.jobs.in_hands((*gone, *self._slots.in_order()))
             for seated in gone:
                 self._tasks_before += seated.done + seated.failed
                 self._tell_gone(seated, now)

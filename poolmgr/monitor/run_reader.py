@@ -9,9 +9,19 @@ import contextlib
 import mmap
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from poolmgr.hook.site.poolmgr_hook import layout
-from poolmgr.monitor.observed import Hello, Observation, ObservedWorker, decode_pool, decode_worker, literal
+from poolmgr.monitor.observed import (
+    Hello,
+    Observation,
+    ObservedWorker,
+    decode_failures,
+    decode_pool,
+    decode_worker,
+    literal,
+    number_in_slot,
+)
 from poolmgr.runtime import procfs
 
 #: Copies of a worker's cells until one is whole: it takes a microsecond to make one, and a task to spoil it.
@@ -44,16 +54,18 @@ class Reader:
         # A number of a process may be used again: the same name is then another file.
         for name in [name for name, (inode, _) in self._maps.items() if names.get(name) != inode]:
             self._drop(name)
+        # Failures after the pools that name them, by their numbers; cells after the pools whose jobs they are at.
         takers: dict[str, Callable[[Observation, str, str], None]] = {
             "hello": self._take_hello,
             "notes": self._take_notes,
-            "cells": self._take_worker,
             "pool": self._take_pool,
+            "cells": self._take_worker,
+            "errors": self._take_failures,
         }
-        for name in names:
-            kind, _, key = name.partition(".")
-            if kind in takers:
-                takers[kind](seen, name, key)
+        for kind, take in takers.items():
+            for name in names:
+                if name.startswith(f"{kind}."):
+                    take(seen, name, name[len(kind) + 1 :])
         self._hellos, self._last = seen.hellos, seen
         return seen
 
@@ -114,6 +126,17 @@ class Reader:
         pool = None if memory is None else decode_pool(key, memory[:])
         if pool is not None:
             seen.pools[key] = pool
+
+    def _take_failures(self, seen: Observation, name: str, key: str) -> None:
+        memory = self._map(name, layout.ERRORS_SIZE)
+        if memory is None:
+            return
+        failures = decode_failures(memory[:])
+        # A slot that is used again while it is copied has lost its number first.
+        kept = {number: failure for number, failure in failures.items() if number_in_slot(memory, number) == number}
+        for pool in [pool for pool in seen.pools.values() if str(pool.pid) == key]:
+            ends = tuple(replace(end, failure=kept.get(end.number)) if end.number >= 0 else end for end in pool.ends)
+            seen.pools[pool.key] = replace(pool, ends=ends)
 
     def _text(self, name: str) -> str:
         try:

@@ -100,8 +100,15 @@ def test_pool_is_seen(kind: str, method: str, tmp_path: Path) -> None:
         states = [job.state for job in snapshot.jobs]
         assert (states.count(JobState.RUNNING), states.count(JobState.FAILED)) == (2, 1)
         assert states.count(JobState.QUEUED) == 14
-        told = json.loads(poolmgr("top", "prog", "-1", "--json", cwd=tmp_path).stdout)["pools"][0]["status"]
-        assert told["pool"]["engine"] == f"stock {kind}"
+        told = {job.id: (job.args, job.message) for job in snapshot.jobs if job.state is not JobState.QUEUED}
+        assert told == {0: ("(0)", "0"), 1: ("(1)", "1"), 2: ("(2)", "2"), 3: ("(3)", "ValueError: 3")} | {
+            job: (f"({job})", "") for job in (4, 5)
+        }
+        failed = snapshot.job(3)
+        assert failed is not None
+        assert "in work\n    raise ValueError(number)" in failed.traceback
+        status = json.loads(poolmgr("top", "prog", "-1", "--json", cwd=tmp_path).stdout)["pools"][0]["status"]
+        assert status["pool"]["engine"] == f"stock {kind}"
         wait_until(lambda: all(w.rss for w in found.workers) if (found := seen()) else False, what="memory is seen")
         (tmp_path / "go").touch()
         out, err = process.communicate(timeout=PATIENCE)

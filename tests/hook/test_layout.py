@@ -96,7 +96,7 @@ def test_record_tells_jobs_and_facts(folder: str) -> None:
     record.batch(-1, -1)
     record.describe(8, layout.IMAP, "script.work", -1, -1)
     assert record.submitted()
-    assert record.ended()
+    assert record.ended(good=True)
     record.tell_end(7, layout.OK)
     record.seen(4)
     (pool,) = read(folder).pools.values()
@@ -131,9 +131,9 @@ def test_items_of_chunks_are_counted() -> None:
     from functools import partial
     from multiprocessing.pool import mapstar  # type: ignore[attr-defined]
 
-    assert names.target(mapstar, ((len, ("a", "b", "c")),)) == (len, 3)
-    assert names.target(partial(_process_chunk, len), ([("a",), ("b",)],)) == (len, 2)
-    assert names.target(len, ("a",)) == (len, 1)
+    assert names.call(mapstar, ((len, ("a", "b", "c")),), {}) == (len, 3, ("a",), None)
+    assert names.call(partial(_process_chunk, len), ([("a",), ("b",)],), {}) == (len, 2, ("a",), None)
+    assert names.call(len, ("a",), {}) == (len, 1, ("a",), {})
 
 
 def test_burst_is_counted_and_told_in_part(folder: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from poolmgr.engine.tape import Happened, Ran
 from poolmgr.hook.site.poolmgr_hook import layout
 from poolmgr.model.states import JobState, PoolState, WorkerState
-from poolmgr.monitor.observed import End, ObservedPool, ObservedTask, ObservedWorker, Submission
+from poolmgr.monitor.observed import End, Failure, ObservedPool, ObservedTask, ObservedWorker, Submission
 from poolmgr.monitor.observed_pool import ProgramPool
 from poolmgr.monitor.observed_tape import ObservedTape, spans
 from poolmgr.monitor.observed_workers import Slots
@@ -41,10 +41,13 @@ def worker(pid: int, **changed: object) -> ObservedWorker:
     return replace(idle, **changed)  # type: ignore[arg-type]
 
 
-def task(job: int, *, sequence: int = -1, outcome: int | None = None, function: str = "m.f") -> ObservedTask:
-    """A task of 5 ms that began at as many ms as its job's number."""
+def task(
+    job: int, *, sequence: int = -1, outcome: int | None = None, function: str = "m.f", items: int = 1
+) -> ObservedTask:
+    """A task of 5 ms that began at as many ms as its job's number, which is its argument and its result."""
     ended = None if outcome is None else (job + 5) * MS
-    return ObservedTask(job, 0, function, 1, job * MS, ended, outcome, sequence)
+    result = str(job) if outcome == layout.OK else ""
+    return ObservedTask(job, 0, function, items, job * MS, ended, outcome, sequence, f"({job})", result)
 
 
 def submitted(*jobs: int, tasks: int = 1) -> tuple[Submission, ...]:
@@ -77,6 +80,42 @@ def test_running_waiting_done_and_failed() -> None:
     assert any(line.job_id == 1 and "failed" in line.text for line in log.lines())
 
 
+def test_jobs_have_arguments_results_and_errors() -> None:
+    """What a job was called with is shown from when it runs; then its result, or its error with the traceback."""
+    pool, _, log = opened()
+    finished = (task(0, sequence=0, outcome=layout.OK), task(1, sequence=1, outcome=layout.ERROR))
+    error = Failure("ValueError: 1", "Traceback\nValueError: 1\n")
+    ends = (End(0, 5, layout.OK, 0), End(1, 6, layout.ERROR, 1, 0, error))
+    busy = worker(1, running=task(2), done=1, failed=1, finished=finished)
+    pool.take(record(submitted=4, finished=2, submissions=submitted(0, 1, 2, 3), ends=ends), [busy], ALL)
+    jobs = {job.id: (job.args, job.message, job.traceback) for job in pool.snapshot("x").jobs}
+    assert jobs == {
+        0: ("(0)", "0", ""),
+        1: ("(1)", "ValueError: 1", "Traceback\nValueError: 1\n"),
+        2: ("(2)", "", ""),
+        3: ("", "", ""),
+    }
+    assert any(line.text == "job 1 failed: m.f: ValueError: 1" for line in log.lines())
+
+
+def test_map_tells_where_it_is_and_where_it_failed() -> None:
+    """A map has the number of its items for arguments, and those of the chunk that runs or has failed."""
+    pool, _, _ = opened()
+    (given,) = submitted(0, tasks=4)
+    given = replace(given, kind=layout.MAP, items=12)
+    running = worker(1, running=task(0, items=3))
+    pool.take(record(submitted=1, submissions=(given,)), [running], ALL)
+    job = pool.snapshot("x").job(0)
+    assert job is not None
+    assert job.args == "(12 items, now (3 items from (0)))"
+    failed = worker(1, failed=1, finished=(task(0, sequence=0, outcome=layout.ERROR, items=3),))
+    ends = (End(0, 5, layout.ERROR, 0, 0, Failure("ValueError: 1", "")),)
+    pool.take(record(submitted=1, finished=1, submissions=(given,), ends=ends), [failed], ALL)
+    job = pool.snapshot("x").job(0)
+    assert job is not None
+    assert (job.args, job.message) == ("(12 items, failed at (3 items from (0)))", "ValueError: 1")
+
+
 def test_a_look_is_not_counted_twice() -> None:
     """What was seen at the look before is neither a job nor a span again."""
     pool, tape, _ = opened()
@@ -99,6 +138,9 @@ def test_dead_worker_loses_its_job_and_its_slot_goes_on() -> None:
     pool.take(lost, [worker(1, running=task(0)), worker(2), worker(3)], {OWNER, 2, 3})
     snapshot = pool.snapshot("x")
     assert (snapshot.counts.lost, snapshot.counts.running) == (1, 0)
+    job = snapshot.job(0)
+    assert job is not None
+    assert (job.args, job.function, job.slot, job.pid) == ("(0)", "m.f", 0, 1)
     assert {each.pid for each in snapshot.workers} == {2, 3}
     what = [span.what for span in tape.take() if isinstance(span, Happened)]
     assert what.count("lost") == 1

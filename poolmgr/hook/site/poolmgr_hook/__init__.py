@@ -11,7 +11,9 @@ around users' code as elsewhere; what went wrong is written to the run's folder 
     pool       the stock Pool: what its owner keeps (owner.py, record.py), what it is told (bell.py, burial.py)
     executor   ProcessPoolExecutor and loky, with their owner
     worker     what a worker of either notes (cells.py, names.py), and takes: a stop, a hold, a look (stacks.py)
-    errors     what jobs fail with
+    brief      values in short, for the arguments and results that a worker notes
+    failures   the texts of the errors that jobs failed with; window.py says how many in a while
+    errors     what jobs fail with if poolmgr had a hand in it
     locks      locks, queues, pipes and shared values (lock_objects.py)
     engine     ``--engine poolmgr``
 

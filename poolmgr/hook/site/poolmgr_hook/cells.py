@@ -11,7 +11,7 @@ import os
 import struct
 from time import monotonic_ns
 
-from . import files, layout, names
+from . import brief, files, layout, names
 from .layout import (
     BUSY,
     DONE,
@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 #: reads it, and a worker of very short tasks pays less.
 _WINDOW = 250_000_000
 _MOST = 36
+#: Those that failed and are told besides.
+_MOST_BAD = 12
+#: Characters of the arguments, and of a result, that are told.
+_LONGEST, _RESULT = 200, 60
+
+_ARGS = struct.Struct(f"{layout.ARGS_SIZE}s").pack_into
+_RESULT_TEXT = struct.Struct(f"{layout.RESULT_SIZE}s").pack_into
 
 
 class Cells:
@@ -73,8 +80,13 @@ class Cells:
         self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
         self._names = names.NameTable(self._memory, layout.CELL_NAMES_AT, layout.CELL_NAMES, layout.NAMES)
         self._failed = False
+        #: The code of the function that was called last, where that is the user's own; and of the user's in any case.
         self._code: Any = None
-        self._until = self._room = 0
+        self._inner: Any = None
+        #: Where the texts are of the next task in the ring.
+        self._text_at = layout.CELL_TEXTS_AT
+        self._until = self._room = self._room_bad = 0
+        self._value: Any = None
 
     def detach(self) -> None:
         """Write into nothing from now on: called in a child of the worker, which is not the worker."""
@@ -89,38 +101,51 @@ class Cells:
         if not self.words[READY]:
             self.words[READY] = monotonic_ns()
 
-    def begin(self, job: int, index: int, func: Any, args: Any) -> None:
+    def begin(self, job: int, index: int, func: Any, args: Any, kwds: Any = None) -> None:
         """A task has been taken, and will be called next."""
         words = self.words
         words[JOB], words[INDEX], words[SENDING] = job, index, 0
         # The same function as before: its code is the same object, and its name has been found.
         code = getattr(func, "__code__", None)
         if code is None or code is not self._code:
-            words[ITEMS] = self._name(func, args, code)
+            args, kwds = self._name(func, args, kwds, code)
+        # In short where few tasks are told one by one, at a glance where many come: which one lasts is not known yet.
+        try:
+            if self._room or monotonic_ns() >= self._until:
+                text = brief.brief_call(args, kwds or {}, _LONGEST)
+            else:
+                text = brief.glance(args, kwds)
+            _ARGS(self._memory, self._text_at, text.encode())
+        except Exception:  # users' objects may answer any question with any error
+            _ARGS(self._memory, self._text_at, b"")
         words[SINCE] = monotonic_ns()
         words[TASK] += 1
 
-    def _name(self, func: Any, args: Any, code: Any) -> int:
-        """Write the name of a function; how many items it is called for."""
-        self._code, name, items = None, "?", 1
+    def _name(self, func: Any, args: Any, kwds: Any, code: Any) -> tuple[Any, Any]:
+        """Write the name of a function, and how many items it is called for; the arguments of the first of them."""
+        self._code, items, inner_code = None, 1, None
         try:
-            inner, items = names.target(func, args)
-            name = names.describe(inner)
+            inner, items, args, kwds = names.call(func, args, kwds)
+            inner_code = getattr(inner, "__code__", None)
+            if inner_code is None or inner_code is not self._inner:
+                self.words[NAME] = self._names.number(names.describe(inner))
             if inner is func:
                 self._code = code
         except Exception:  # users' objects may answer any question with any error; a task must not fail for its name
-            pass
-        self.words[NAME] = self._names.number(name)
-        return items
+            inner_code = None
+            self.words[NAME] = self._names.number("?")
+        self._inner = inner_code
+        self.words[ITEMS] = items
+        return args, kwds
 
-    def sending(self, ok: bool) -> None:
-        """The task has been called; its result goes on its way next."""
-        self._failed = not ok
+    def sending(self, ok: bool, value: Any = None) -> None:
+        """The task has been called; its result, ``value``, goes on its way next."""
+        self._failed, self._value = not ok, value
         self.words[SENDING] = 1
 
     def not_sent(self) -> None:
         """The result could not be sent; another one will be."""
-        self.words[SENDING] = 0
+        self.words[SENDING], self._value = 0, None
 
     def end(self) -> None:
         """The result is sent."""
@@ -129,28 +154,41 @@ class Cells:
             return
         now, since, items = monotonic_ns(), words[SINCE], words[ITEMS]
         if now >= self._until:
-            self._until, self._room = now + _WINDOW, _MOST
+            self._until, self._room, self._room_bad = now + _WINDOW, _MOST, _MOST_BAD
+        told = False
         if self._room:
             self._room -= 1
-            self._tell(now)
+            told = self._tell(now)
+        elif self._failed and self._room_bad:
+            self._room_bad -= 1
+            told = self._tell(now)
+        self._value = None
+        words[TASK] += 1
+        if told:
+            # Not before: RING says where the arguments of a task are that runs.
+            words[RING] += 1
+            self._text_at = layout.CELL_TEXTS_AT + words[RING] % layout.CELL_RING * layout.TEXT_SIZE
         words[BUSY] += now - since
         words[ITEMS_DONE] += items
         words[FAILED if self._failed else DONE] += 1
-        words[TASK] += 1
 
-    def _tell(self, now: int) -> None:
-        """Write the task into the ring."""
+    def _tell(self, now: int) -> bool:
+        """Write the task where it will be in the ring; whether it is there."""
         words = self.words
-        written = words[RING]
+        place = words[RING] % layout.CELL_RING
         outcome = layout.ERROR if self._failed else layout.OK
-        at = layout.CELL_RING_AT + written % layout.CELL_RING * layout.ENTRY.size
         entry = (words[JOB], words[SINCE], now, words[INDEX], words[ITEMS], words[NAME], outcome)
         try:
-            layout.ENTRY.pack_into(self._memory, at, *entry)
+            result = b"" if self._failed else brief.brief(self._value, _RESULT).encode("utf-8", "replace")
+        except Exception:  # as above
+            result = b""
+        _RESULT_TEXT(self._memory, self._text_at + layout.ARGS_SIZE, result)
+        try:
+            layout.ENTRY.pack_into(self._memory, layout.CELL_RING_AT + place * layout.ENTRY.size, *entry)
         except struct.error:
             # More items or tasks than the entry has room for: the counts have them all.
-            return
-        words[RING] = written + 1
+            return False
+        return True
 
     def left(self) -> None:
         """The worker has left its loop."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import weakref
 
-from . import burial, files, layout, names, record, worker
+from . import burial, failures, files, layout, names, record, worker
 from .bell import Bell
 from .shape import in_place_of, missing
 
@@ -116,7 +116,7 @@ class ExecutorOwner:
             if self.record.submitted() and item is not None:
                 name, items = "?", 1
                 try:
-                    func, items = names.target(item.fn, item.args)
+                    func, items, _, _ = names.call(item.fn, item.args, None)
                     name = names.describe(func)
                 except Exception:  # users' objects may answer any question with any error
                     pass
@@ -129,14 +129,15 @@ class ExecutorOwner:
         if number is not None:
             good = item.exception is None
             self.record.words[layout.P_GOOD if good else layout.P_BAD] += 1
-            if self.record.ended():
-                self.record.tell_end(number, layout.OK if good else layout.ERROR)
+            if self.record.ended(good=good):
+                outcome, failure = (layout.OK, -1) if good else (layout.ERROR, failures.tell(item.exception))
+                self.record.tell_end(number, outcome, failure)
 
     def broke(self, manager: Any) -> None:
         """All that is pending fails now."""
         for number in list(manager.pending_work_items):
             self.record.words[layout.P_LOST] += 1
-            if self.record.ended():
+            if self.record.ended(good=False):
                 self.record.tell_end(number, layout.WORKER_LOST)
         self.record.words[layout.P_DEATHS] += 1
         self.record.state(layout.TERMINATED)

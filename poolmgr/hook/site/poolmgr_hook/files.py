@@ -4,6 +4,7 @@
     notes.PID      what the hook could not do in this process, a line each
     cells.PID      what this process does as a worker of a pool (``layout.py``, the cells)
     pool.PID.N     the Nth pool that this process owns (``layout.py``, the record)
+    errors.PID     what jobs of this process's pools failed with, once there is one (``layout.py``, the failures)
     bell.PID.N     the socket at which that pool is woken, to see what is wished of it
     hold.PIPE      made by who watches the run: workers that take tasks from that pipe are to wait
     locks, locks.claims, waits.PID   the locks of all processes, and who waits (``lock_table.py``)

@@ -4,7 +4,8 @@ A word is a signed 64-bit integer of this machine; times are CLOCK_MONOTONIC in 
 (``files.py``), and a pool's workers by its PIPE: the inode of the pipe from which they take their tasks, which is the
 same number in the owner and in all workers, whatever the start method.
 
-Cells: ``cells.PID``, 4 KiB, of a worker.  Written by the worker, in its main thread, but for those of which it is said.
+Cells: ``cells.PID``, 24 KiB, of a worker.  Written by the worker, in its main thread, but for those of which it is
+said.
 
     LAYOUT   VERSION, written last when the file is made: before that there is nothing to read
     PID      the worker
@@ -40,7 +41,7 @@ Cells: ``cells.PID``, 4 KiB, of a worker.  Written by the worker, in its main th
     HOLD     by who watches the run: 1 has the worker wait before it calls what it has taken.  The worker writes it
              once, before LAYOUT: 1 if there is a file ``hold.PIPE`` in the run's folder
 
-Record: ``pool.PID.N``, 40 KiB, of a pool.  Written by the owner's process, but for WISH.
+Record: ``pool.PID.N``, 44 KiB, of a pool.  Written by the owner's process, but for WISH.
 
     LAYOUT, PID, BORN, PIPE, RING, NAMES   as above, of the owner and for the ring of submissions
     WANTED   workers that the pool is to have
@@ -65,20 +66,29 @@ Names, in both: slots of a number (one word, that of NAMES when it was written) 
 modulo their number; a slot whose number is another one has been used again, and the name is not known any more.
 
 Rings, in both: the nth entry is in slot n modulo their length, and is written before its counter.
+
+Texts, in the cells: one beside each slot of the ring of finished tasks.  The arguments are written before TASK becomes
+odd, into the slot that the task will have if it gets into the ring: that of RING while it runs.  The result is written
+with its entry.  Both are UTF-8, and end at the first zero byte.
+
+Failures: ``errors.PID``, 100 KiB, of a process that owns pools of which jobs have failed.  Slots of a number (one
+word), the error in one line, and its traceback, as texts.  The nth failure is in slot n modulo their number; a slot
+whose number is another one has been used again, or is being written.  An entry of the ring of ends has the number of
+its failure, -1 for none.
 """
 
 from __future__ import annotations
 
 import struct
 
-VERSION = 3
+VERSION = 4
 
 # The cells.
 LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
 DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED = range(12, 22)
 LEAVE, STOP, KILLED, HOLD, STARTED, BURIED = range(22, 28)
 
-CELLS_SIZE = 4096
+CELLS_SIZE = 24576
 #: Words that there is room for before the names.
 WORDS = 64
 NAME_SIZE = 96
@@ -87,22 +97,32 @@ NAME_TEXT = NAME_SIZE - 8
 CELL_NAMES_AT, CELL_NAMES = 512, 16
 #: A finished task: job, began, ended, index, items, number of its name, outcome.
 ENTRY = struct.Struct("@qqqiiqb7x")
-CELL_RING_AT, CELL_RING = 2048, 40
+CELL_RING_AT, CELL_RING = 2048, 56
+#: Bytes of the texts of a task: its arguments, its result.
+ARGS_SIZE, RESULT_SIZE = 240, 80
+TEXT_SIZE = ARGS_SIZE + RESULT_SIZE
+CELL_TEXTS_AT = 4736
 
 # The record.
 (P_LAYOUT, P_PID, P_BORN, P_PIPE, P_WANTED, P_WORKERS, P_STATE, P_SUBMITTED, P_FINISHED, P_BATCHES, P_TASKS) = range(11)
 (P_UNSIZED, P_ITEMS, P_GOOD, P_BAD, P_BEAT, P_LOST, P_DEATHS) = range(11, 18)
 (P_RING, P_ENDS, P_NAMES, P_FACTS, P_WISH) = range(18, 23)
 
-RECORD_SIZE = 40960
+RECORD_SIZE = 45056
 FACTS_AT, FACTS_SIZE = 512, 3584
 RECORD_NAMES_AT, RECORD_NAMES = 4096, 32
 #: A job that was submitted: job, when, tasks (-1 unknown), items (-1 unknown), number of its name, kind.
 SUBMISSION = struct.Struct("@qqqqqb7x")
 SUBMISSIONS_AT, SUBMISSIONS = 8192, 400
-#: A job that has ended: job, when, outcome.
-END = struct.Struct("@qqb7x")
+#: A job that has ended: job, when, number of its failure, outcome.
+END = struct.Struct("@qqqb7x")
 ENDS_AT, ENDS = 28672, 512
+
+# The failures.
+ERRORS_SIZE = 102400
+#: Failures that are there at the same time, and bytes of each: its number, the line, the traceback.
+FAILURES, LINE_SIZE, TRACE_SIZE = 25, 504, 3584
+FAILURE_SIZE = 8 + LINE_SIZE + TRACE_SIZE
 
 #: The bits of WISH that say how many; those above make each wish another one than the last.
 WISH_SIZE = 0xFFFF

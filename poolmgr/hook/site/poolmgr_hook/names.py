@@ -20,24 +20,31 @@ _MAPPERS = ("mapstar", "starmapstar")
 _MOST = 1000
 
 
-def target(func: Any, args: Any) -> tuple[Any, int]:
-    """The user's function of a task, and how many items the task has."""
+def call(func: Any, args: Any, kwds: Any) -> tuple[Any, int, Any, Any]:
+    """The user's function of a task, how many items the task has, and the arguments of the first of them."""
     name, module = getattr(func, "__name__", ""), getattr(func, "__module__", "")
     if name in _MAPPERS and module == "multiprocessing.pool":
-        return args[0][0], len(args[0][1])
+        inner, chunk = args[0]
+        return inner, len(chunk), (chunk[0] if name == "starmapstar" else (chunk[0],)), None
     if type(func) is functools.partial:
         inner = func.func
         if getattr(inner, "__name__", "") == "_process_chunk" and func.args:
-            return func.args[0], len(args[0]) if args else 1
-        return inner, 1
+            return func.args[0], len(args[0]) if args else 1, args[0][0] if args else (), None
+        return inner, 1, args, kwds
     if type(func).__name__ == "_TracebackCapturingWrapper":
         # joblib's, around the next.
         func = getattr(func, "func", func)
-    calls = getattr(func, "items", None)
-    if type(func).__name__ == "BatchedCalls" and type(calls) is list and calls:
-        # joblib's: a batch of (function, args, kwargs).
-        return calls[0][0], len(calls)
-    return func, 1
+    calls = _batched(func)
+    if calls:
+        inner, args, kwds = calls[0]
+        return inner, len(calls), args, kwds
+    return func, 1, args, kwds
+
+
+def _batched(func: Any) -> Any:
+    """joblib's batch of (function, args, kwargs); None if it is none."""
+    calls = getattr(func, "items", None) if type(func).__name__ == "BatchedCalls" else None
+    return calls if type(calls) is list else None
 
 
 def describe(func: Any) -> str:

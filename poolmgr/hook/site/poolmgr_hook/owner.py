@@ -13,7 +13,7 @@ from __future__ import annotations
 import collections
 import select
 
-from . import burial, files, layout, names, record
+from . import burial, failures, files, layout, names, record
 from .bell import Bell
 from .errors import WorkerLost
 
@@ -111,13 +111,16 @@ class Owner:
 
     def ended(self, job: int, result: Any) -> None:
         """A job has left the cache."""
-        if not self.record.ended():
+        good = getattr(result, "_success", True)
+        if not self.record.ended(good=good):
             return
-        if getattr(result, "_success", True):
+        error = None if good else getattr(result, "_value", None)
+        if good:
             self.record.tell_end(job, layout.OK)
+        elif type(error) is WorkerLost:
+            self.record.tell_end(job, layout.WORKER_LOST)
         else:
-            lost = type(getattr(result, "_value", None)) is WorkerLost
-            self.record.tell_end(job, layout.WORKER_LOST if lost else layout.ERROR)
+            self.record.tell_end(job, layout.ERROR, failures.tell(error))
 
     def taking(self, get: Callable[[], Any]) -> Callable[[], Any]:
         """The result handler's way from the workers, counted, without the losses of what was not lost."""

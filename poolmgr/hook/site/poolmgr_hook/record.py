@@ -12,6 +12,7 @@ import sys
 from time import monotonic_ns
 
 from . import files, layout, names
+from .window import Window
 
 #: Keys of the facts, all with values of type str.
 FACTS = (
@@ -39,6 +40,8 @@ _numbers = itertools.count(1)
 #: rate, and a program that submits as fast as it can pays a fraction of a microsecond for a job.
 _WINDOW = 50_000_000
 _MOST = 80
+#: Ends of failed jobs that are told besides: of them more is to be known than their number.
+_MOST_BAD = 20
 
 
 def next_key() -> str:
@@ -79,7 +82,8 @@ class Record:
         self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
         self._names = names.NameTable(self._memory, layout.RECORD_NAMES_AT, layout.RECORD_NAMES, layout.P_NAMES)
         self._submitted, self._ended = itertools.count(1), itertools.count(1)
-        self._coming, self._going = Window(), Window()
+        self._coming, self._going = Window(_WINDOW, _MOST), Window(_WINDOW, _MOST)
+        self._failing = Window(_WINDOW, _MOST_BAD)
 
     def detach(self) -> None:
         """Write into nothing from now on: called in a child of the owner, which does not own the pool."""
@@ -106,16 +110,16 @@ class Record:
         layout.SUBMISSION.pack_into(self._memory, at, job, monotonic_ns(), tasks, items, name, kind)
         self.words[layout.P_RING] = number + 1
 
-    def ended(self) -> bool:
-        """A job has ended. Whether it is to be told which."""
+    def ended(self, *, good: bool) -> bool:
+        """A job has ended, well or badly. Whether it is to be told which."""
         self.words[layout.P_FINISHED] = next(self._ended)
-        return self._going.has_room()
+        return self._going.has_room() or (not good and self._failing.has_room())
 
-    def tell_end(self, job: int, outcome: int) -> None:
-        """Which job has ended, and how."""
+    def tell_end(self, job: int, outcome: int, failure: int = -1) -> None:
+        """Which job has ended, and how; ``failure`` is the number of its texts, from ``failures.tell``."""
         number = self.words[layout.P_ENDS]
         at = layout.ENDS_AT + number % layout.ENDS * layout.END.size
-        layout.END.pack_into(self._memory, at, job, monotonic_ns(), outcome)
+        layout.END.pack_into(self._memory, at, job, monotonic_ns(), failure, outcome)
         self.words[layout.P_ENDS] = number + 1
 
     def finished(self, jobs: int) -> None:
@@ -130,25 +134,6 @@ class Record:
         """What the pool's own thread sees as it passes."""
         self.words[layout.P_WORKERS] = workers
         self.words[layout.P_BEAT] = monotonic_ns()
-
-
-class Window:
-    """Lets through so many events of a while: a ring has no room for more between two looks of who reads it."""
-
-    def __init__(self) -> None:
-        self._until = 0
-        self._left = 0
-
-    def has_room(self) -> bool:
-        """Whether this event is let through."""
-        if self._left:
-            self._left -= 1
-            return True
-        now = monotonic_ns()
-        if now < self._until:
-            return False
-        self._until, self._left = now + _WINDOW, _MOST
-        return True
 
 
 def site() -> str:

@@ -85,13 +85,13 @@ def follow_pool(inqueue: Any, outqueue: Any, cells: Cells) -> None:
             return None
         task = real_get()
         if task is not None:
-            cells.begin(*task[:4])
+            cells.begin(*task[:5])
             if cells.held:
                 _wait_while_held(cells)
         return task
 
     def put(result: Any) -> None:
-        _send(cells, real_put, result, result[2][0])
+        _send(cells, real_put, result, *result[2])
 
     inqueue.get, outqueue.put = get, put
 
@@ -107,7 +107,7 @@ def follow_executor(calls: Any, results: Any, cells: Cells) -> None:
             raise SystemExit(0)
         item = real_get(*args, **kwds)
         if item is not None:
-            cells.begin(item.work_id, 0, item.fn, item.args)
+            cells.begin(item.work_id, 0, item.fn, item.args, item.kwargs)
             if cells.held:
                 _wait_while_held(cells)
         return item
@@ -119,14 +119,14 @@ def follow_executor(calls: Any, results: Any, cells: Cells) -> None:
             return
         if cells.asked_to_leave() and hasattr(item, "exit_pid"):
             item.exit_pid = os.getpid()
-        _send(cells, real_put, item, item.exception is None)
+        _send(cells, real_put, item, item.exception is None, getattr(item, "result", None))
 
     calls.get, results.put = get, put
 
 
-def _send(cells: Cells, put: Any, result: Any, good: bool) -> None:
+def _send(cells: Cells, put: Any, result: Any, good: bool, value: Any) -> None:
     """Have the pool's own code send a result, and note whether it went."""
-    cells.sending(good)
+    cells.sending(good, value)
     try:
         put(result)
     except BaseException:  # raised again: users' code, which pickles the result
