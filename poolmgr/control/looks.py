@@ -12,7 +12,7 @@ from typing import Protocol
 from poolmgr.errors import NoStack, UnknownWorker, UsageError
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack, WorkerLook
 from poolmgr.model.stacks import Profile as Found
-from poolmgr.model.stacks import parse, told
+from poolmgr.model.stacks import Told, parse, told
 from poolmgr.monitor.inspect import inspect
 
 
@@ -51,8 +51,7 @@ def answer(pool: Visible, request: WorkerLook) -> Reply:
     try:
         match request:
             case Stack(slot, generation):
-                lines = told(parse(pool.stack(slot, generation)), _source)
-                return Reply(True, f"the stack of {name}", lines=tuple(lines))
+                return _reply(f"the stack of {name}", told(parse(pool.stack(slot, generation)), _source))
             case Profile(slot, seconds, generation):
                 return _profile(pool, slot, seconds, generation)
             case Inspect(slot, generation):
@@ -70,7 +69,12 @@ def _profile(pool: Visible, slot: int, seconds: float, generation: int | None) -
     found = Found()
     for text in pool.stacks(slot, max(1, round(seconds * RATE)), 1 / RATE, generation):
         found.add(parse(text))
-    return Reply(True, f"{seconds:g} s of w{slot + 1}", lines=tuple(found.told(_source)))
+    return _reply(f"{seconds:g} s of w{slot + 1}", found.told(_source))
+
+
+def _reply(text: str, found: list[Told]) -> Reply:
+    places = (() if each.frame is None else (each.frame.file, str(each.frame.line)) for each in found)
+    return Reply(True, text, lines=tuple(each.text for each in found), places=tuple(places))
 
 
 def _source(file: str, line: int) -> str:

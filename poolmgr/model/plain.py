@@ -1,7 +1,7 @@
 """Requests and replies as plain values: what crosses from one program to another, and how it is checked.
 
     {"verb": "resize", "size": 4}                       a request
-    {"ok": True, "text": "4 workers", "job_id": None, "lines": (), "parameters": None}   a reply
+    {"ok": True, "text": "4 workers", "job_id": None, "lines": (), ...}                  a reply
 
 A request is taken only if it is one of ours to the letter: a verb that there is, its fields and no others, each of
 its type. So whoever carries it out gets a request, or an error with one sentence.

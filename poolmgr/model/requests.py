@@ -231,5 +231,7 @@ class Reply:
     job_id: int | None = None
     #: What was looked for, where a sentence cannot hold it.
     lines: tuple[str, ...] = ()
+    #: For each of the lines the file and the number of the line in it that it tells of; empty where it tells of none.
+    places: tuple[tuple[str, ...], ...] = ()
     #: The parameters of the function that was asked about, as ``model.parameters`` has them; None if it does not say.
     parameters: tuple[tuple[str, ...], ...] | None = None

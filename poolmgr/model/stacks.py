@@ -71,17 +71,24 @@ def parse(text: str) -> list[Thread]:
     return sorted(found, key=lambda thread: not thread.is_worker)
 
 
-def told(threads: Iterable[Thread], source: Source) -> list[str]:
+class Told(NamedTuple):
+    """One line of what is told, and the frame that it tells of, if it does."""
+
+    text: str
+    frame: Frame | None = None
+
+
+def told(threads: Iterable[Thread], source: Source) -> list[Told]:
     """The stacks in lines, the innermost call first."""
-    lines: list[str] = []
+    lines: list[Told] = []
     for thread in threads:
         frames = thread.job
         if thread.is_worker:
             if not frames:
-                lines.append("no job of its own code runs: it waits for one, or is between two")
+                lines.append(Told("no job of its own code runs: it waits for one, or is between two"))
         elif frames:
-            lines.append(f"thread {thread.ident}")
-        lines += [_line("", frame, source) for frame in frames]
+            lines.append(Told(f"thread {thread.ident}"))
+        lines += [Told(_line("", frame, source), frame) for frame in frames]
     return lines
 
 
@@ -105,16 +112,16 @@ class Profile:
         self._total.update(set(frames))
         self._own[frames[0]] += 1
 
-    def told(self, source: Source) -> list[str]:
+    def told(self, source: Source) -> list[Told]:
         """The lines that were found most often, in percent of the looks: anywhere on the stack, and innermost."""
-        lines = [f"{self.samples} looks" + (f", {self.idle} of them found no job" if self.idle else "")]
+        lines = [Told(f"{self.samples} looks" + (f", {self.idle} of them found no job" if self.idle else ""))]
         if not self._total:
             return lines
-        lines.append(f"{'on stack':>8} {'itself':>6}  line")
+        lines.append(Told(f"{'on stack':>8} {'itself':>6}  line"))
         ranked = sorted(self._total.items(), key=lambda pair: (-pair[1], -self._own[pair[0]], pair[0]))
         for frame, count in ranked[:MOST]:
             shares = f"{100 * count / self.samples:7.0f}% {100 * self._own[frame] / self.samples:5.0f}%  "
-            lines.append(_line(shares, frame, source))
+            lines.append(Told(_line(shares, frame, source), frame))
         return lines
 
 

@@ -1,6 +1,7 @@
 """Source lines around the places that tracebacks and stacks name.
 
     places(text) --> read(places), in a thread of the app --> with_source(text, sources) when the text is drawn
+                                                              places_by_line(parts) --> what Enter opens
 
 Files are those of this machine as they are now.  Where a line is not the one that the traceback shows, the file has
 changed since, and nothing is added.
@@ -17,6 +18,8 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import dedent
 
+from textual.content import Content
+
 from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.model.stacks import frame_of
 from poolmgr.tui.format import harmless
@@ -26,7 +29,8 @@ Place = tuple[str, int]
 #: The number of the first line, and the lines.
 Around = tuple[int, tuple[str, ...]]
 Sources = Mapping[Place, Around]
-Part = tuple[str, str]
+#: A text and its style; of a whole line that stands for a place, the place too.
+Part = tuple[str, str] | tuple[str, str, Place]
 NO_SOURCES: Sources = {}
 
 #: Lines before and after.
@@ -82,7 +86,7 @@ def with_source(lines: Sequence[str], sources: Sources) -> list[Part]:
         match = _FILE.match(line)
         if match is not None:
             place, shift = (match[1], int(match[2])), 0
-            parts.append((f"{line}\n", "$text-muted"))
+            parts.append((f"{line}\n", "$text-muted", place))
         elif place is not None and line.strip() and line.strip() == harmless(line_of(sources, place)):
             block, shift = _block(sources[place], place[1])
             parts += block
@@ -96,11 +100,27 @@ def with_source(lines: Sequence[str], sources: Sources) -> list[Part]:
     return parts
 
 
+def assembled(parts: Iterable[Part]) -> Content:
+    """The text of the parts."""
+    return Content.assemble(*((part[0], part[1]) for part in parts))
+
+
+def places_by_line(parts: Iterable[Part]) -> dict[int, Place]:
+    """The places that lines of the text stand for, by the lines' numbers from 0."""
+    found: dict[int, Place] = {}
+    line = 0
+    for part in parts:
+        if len(part) == 3:
+            found[line] = part[2]
+        line += part[0].count("\n")
+    return found
+
+
 def _block(around: Around, line: int) -> tuple[list[Part], int]:
     """Numbered lines, and how much further right the marked one begins than in a traceback."""
     first, lines = around
     texts = dedent("\n".join(text.expandtabs() for text in lines)).split("\n")
-    parts = []
+    parts: list[Part] = []
     shift = 0
     for number, text in enumerate(texts, first):
         mark = ">" if number == line else " "

@@ -35,7 +35,7 @@ def growing(last: int = 30) -> History:
 def text_of(job: JobSnapshot, history: History | None = None) -> str:
     """The card as plain text."""
     assert job.death is not None
-    return "".join(part for part, _ in death_card(job, job.death, history))
+    return "".join(part[0] for part in death_card(job, job.death, history))
 
 
 def test_memory_of_the_last_seconds_is_that_of_the_worker() -> None:

@@ -88,10 +88,10 @@ async def test_every_view_is_of_the_moment() -> None:
         await settle(pilot, "5")
         assert "fail" not in screen_text(app).splitlines()[5]
         await settle(pilot, "2", "enter")
-        assert app.screen.query("#stack-text")
+        assert app.screen.query("#stack")
         assert "no stack is kept of the past" in screen_text(app)
         await settle(pilot, "3", "enter")
-        assert app.screen.query("#job-text")
+        assert app.screen.query("#job")
         assert "[PAST]" in screen_text(app)
 
 

@@ -159,19 +159,23 @@ def test_past(picture: Picture, size: str, look: str) -> None:
 
 @each_look
 def test_worker_screen(picture: Picture, size: str, look: str) -> None:
-    """One worker: its facts, its graphs, its stack."""
+    """One worker: its facts, its graphs, its stack with the cursor on a line of it."""
 
     def worker(ascii: bool) -> App[Any]:
         control = FakeControl(busy_snapshot())
         control.past = busy_history()
         stack = ("ssl.py:1103 read", "socket.py:705 readinto", "pipeline.py:60 head: r = session.get(url)")
         process = ("nice 0  cpus 0-7  threads 3  fds 14  RSS 1.9G, peak 1.9G",)
-        control.look = lambda request: Reply(True, "", lines=stack if isinstance(request, Stack) else process)
+        places = (("ssl.py", "1103"), ("socket.py", "705"), ("pipeline.py", "60"))
+        seen = Reply(True, "", lines=stack, places=places)
+        control.look = lambda request: seen if isinstance(request, Stack) else Reply(True, "", lines=process)
         return PoolmgrApp(control, ascii=ascii)
 
     async def open_it(pilot: Pilot[Any]) -> None:
         await pilot.press("2", *"jjjj", "enter")
         await until(pilot, lambda: "socket.py:705" in screen_text(pilot.app))
         await until(pilot, lambda: "nice 0" in screen_text(pilot.app))
+        await pilot.press("j")
+        await until(pilot, lambda: ">ssl.py:1103" in screen_text(pilot.app))
 
     assert picture(worker, size, look, run_before=open_it)

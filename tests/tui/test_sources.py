@@ -52,7 +52,7 @@ def drawn(text: str) -> str:
     """A traceback with what is found around its places."""
     lines = text.rstrip("\n").split("\n")
     found = read(places(make_job(1, JobState.FAILED, traceback=text)))
-    return "".join(part for part, _ in with_source(lines, found))
+    return "".join(part[0] for part in with_source(lines, found))
 
 
 def test_lines_around_are_numbered_and_marked(module: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolmgr.model.stacks import Frame, Profile, parse, told
+from poolmgr.model.stacks import Frame, Profile, Told, parse, told
 
 DUMP = """Thread 0x00007f201761d6c0 (most recent call first):
   File "/usr/lib/python3/threading.py", line 982 in run
@@ -29,10 +29,16 @@ def source(file: str, line: int) -> str:
     return f"line {line} of {file.rpartition('/')[2]}"
 
 
+def texts(lines: list[Told]) -> list[str]:
+    return [line.text for line in lines]
+
+
 def test_job_comes_first_and_without_what_calls_it() -> None:
     """The worker's own thread is told first, from the innermost frame to the job's function."""
     assert parse(DUMP)[0].job == (Frame("/srv/a b/net.py", 7, "read"), Frame("/srv/a b/net.py", 31, "fetch"))
-    assert told(parse(DUMP), source) == [
+    lines = told(parse(DUMP), source)
+    assert [line.frame and line.frame.line for line in lines] == [7, 31, None, 982]
+    assert texts(lines) == [
         "a b/net.py:7               read                   line 7 of net.py",
         "a b/net.py:31              fetch                  line 31 of net.py",
         "thread 0x00007f201761d6c0",
@@ -42,7 +48,7 @@ def test_job_comes_first_and_without_what_calls_it() -> None:
 
 def test_idle_worker_says_so() -> None:
     """Frames of ours alone mean that no job runs."""
-    assert told(parse(IDLE), source) == ["no job of its own code runs: it waits for one, or is between two"]
+    assert texts(told(parse(IDLE), source)) == ["no job of its own code runs: it waits for one, or is between two"]
 
 
 def test_profile_counts_lines() -> None:
@@ -50,9 +56,10 @@ def test_profile_counts_lines() -> None:
     profile = Profile()
     for dump in (DUMP, DUMP.replace("line 7 in", "line 8 in"), IDLE, DUMP):
         profile.add(parse(dump))
-    assert profile.told(source)[0] == "4 looks, 1 of them found no job"
-    assert [line.split()[:2] for line in profile.told(source)[2:]] == [["75%", "0%"], ["50%", "50%"], ["25%", "25%"]]
-    assert Profile().told(source) == ["0 looks"]
+    lines = texts(profile.told(source))
+    assert lines[0] == "4 looks, 1 of them found no job"
+    assert [line.split()[:2] for line in lines[2:]] == [["75%", "0%"], ["50%", "50%"], ["25%", "25%"]]
+    assert texts(Profile().told(source)) == ["0 looks"]
 
 
 def test_function_that_calls_itself_counts_once() -> None:
@@ -60,7 +67,7 @@ def test_function_that_calls_itself_counts_once() -> None:
     profile = Profile()
     line = '  File "/srv/a b/net.py", line 31 in fetch'
     profile.add(parse(DUMP.replace(line, "\n".join(3 * [line]))))
-    assert [text.split()[0] for text in profile.told(source)[2:]] == ["100%", "100%"]
+    assert [text.split()[0] for text in texts(profile.told(source))[2:]] == ["100%", "100%"]
 
 
 @given(st.text())

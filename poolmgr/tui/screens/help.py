@@ -18,6 +18,7 @@ from poolmgr.tui.marks import job_mark, worker_mark
 from poolmgr.tui.screens.base import JobScreen
 from poolmgr.tui.widgets.list_table import ListTable
 from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.source_pane import SourcePane
 
 
 class HelpScreen(ModalScreen[None]):
@@ -68,6 +69,8 @@ def scopes(screen: Screen[Any]) -> set[str]:
         found |= {"move", "list"}
     elif isinstance(screen.focused, LogView):
         found |= {"move", "log"}
+    elif isinstance(screen.focused, SourcePane):
+        found.add("move")
     return found
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui import sources
+from poolmgr.tui.editor import open_place
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.messages import SourcesRead
 from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import Target
 from poolmgr.tui.screens.worker_acts import WorkerScreen
+from poolmgr.tui.sources import assembled, places_by_line
 from poolmgr.tui.widgets.header import PoolHeader
-from poolmgr.tui.widgets.job_text import JobText, describe
+from poolmgr.tui.widgets.job_text import job_parts
 from poolmgr.tui.widgets.key_bar import KeyBar
 from poolmgr.tui.widgets.log_view import LogView
+from poolmgr.tui.widgets.source_pane import SourcePane
 
 
 class JobDetail(WorkerScreen):
@@ -41,10 +43,9 @@ class JobDetail(WorkerScreen):
     def compose(self) -> ComposeResult:
         """The pool's head, the job's text, and its lines of the log."""
         yield PoolHeader(id="header")
-        with VerticalScroll(id="job"):
-            yield JobText(id="job-text")
+        yield SourcePane(id="job")
         yield LogView(id="output", title="Output of this job", job_id=self._job_id)
-        yield KeyBar("detail", "job")
+        yield KeyBar("detail", "job", "move")
 
     def on_mount(self) -> None:
         """Follow the app's snapshots."""
@@ -60,14 +61,18 @@ class JobDetail(WorkerScreen):
         forgotten = job is None
         self._job = job if job is not None or cockpit.moment is not None else self._job
         title = f"Job {self._job_id}{', no longer among the jobs shown' if forgotten else ''}  (Esc)"
-        retitle(self.query_one("#job", VerticalScroll), Content(title))
+        pane = self.query_one(SourcePane)
+        retitle(pane, Content(title))
         if self._job is None:
             when = "is not known to have been there then" if cockpit.moment is not None else "is not listed by the pool"
-            text = Content(f"Job {self._job_id} {when}.")
+            pane.show(Content(f"Job {self._job_id} {when}."), {})
         else:
             self._look_up(self._job)
-            text = describe(self._job, snapshot, cockpit.history, self._sources)
-        self.query_one(JobText).take(text)
+            parts = job_parts(self._job, snapshot, cockpit.history, self._sources)
+            places = places_by_line(parts)
+            # Where it was raised is the last line of a traceback, and the first of a stack.
+            innermost = (max if self._job.traceback else min)(places, default=None)
+            pane.show(assembled(parts), places, innermost)
         self.query_one(LogView).take(snapshot.log)
         self.query_one(KeyBar).update_keys()
 
@@ -87,6 +92,14 @@ class JobDetail(WorkerScreen):
         self._sources |= message.found
         self._take(self.cockpit.snapshot)
 
+    @on(SourcePane.Opened)
+    def _place_opened(self, event: SourcePane.Opened) -> None:
+        open_place(self.cockpit, event.place)
+
+    @on(SourcePane.CursorMoved)
+    def _cursor_moved(self) -> None:
+        self.query_one(KeyBar).update_keys()
+
     def target(self) -> Target | None:
         """The job of this screen."""
         return None if self._job is None else Target(self._job_id, self._job.state, self._job)
@@ -95,6 +108,8 @@ class JobDetail(WorkerScreen):
         """Grey what cannot be done now."""
         if action in ("next_bad", "previous_bad"):
             return any(job.id != self._job_id for job in self._bad()) or None
+        if action == "open":
+            return (isinstance(self.focused, SourcePane) and self.focused.place is not None) or None
         return super().check_action(action, parameters)
 
     def _bad(self) -> list[JobSnapshot]:

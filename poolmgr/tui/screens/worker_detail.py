@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 
 from poolmgr.model.buckets import NONE, SECONDS, History, Track, without_gaps
@@ -18,6 +19,7 @@ from poolmgr.model.lock_rows import blocked_text, holding_text
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
+from poolmgr.tui.editor import open_place
 from poolmgr.tui.format import count, duration, harmless, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark, worker_mark
@@ -29,6 +31,7 @@ from poolmgr.tui.widgets.graph import Graph
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import JobText, how_far
 from poolmgr.tui.widgets.key_bar import KeyBar
+from poolmgr.tui.widgets.source_pane import SourcePane
 
 #: Seconds between two stacks, and stacks between two looks at the process: that costs more and changes less.
 PACE, SELDOM = 0.5, 4
@@ -75,9 +78,8 @@ class WorkerDetail(WorkerScreen):
             yield Graph(id="worker-cpu", span=SPAN, label=lambda value: f"{value:.0f}%")
             yield Graph(id="worker-rss", span=SPAN, label=lambda value: size(int(value)))
         yield TimeBar(id="times")
-        with VerticalScroll(id="stack"):
-            yield JobText(id="stack-text")
-        yield KeyBar("job")
+        yield SourcePane(id="stack")
+        yield KeyBar("job", "move")
 
     def on_mount(self) -> None:
         """Follow the app's snapshots, and look at the worker."""
@@ -102,7 +104,7 @@ class WorkerDetail(WorkerScreen):
         self._alive = worker is not None
         if past:
             self._title_stack("no stack is kept of the past")
-            self.query_one("#stack-text", JobText).take(Content(""))
+            self.query_one(SourcePane).show(Content(""), {})
         elif worker is not None:
             self._worker = worker
         self._then = worker if past else None
@@ -196,10 +198,20 @@ class WorkerDetail(WorkerScreen):
 
     def _show(self, reply: Reply) -> None:
         lines = reply.lines if reply.ok else (reply.text,)
-        self.query_one("#stack-text", JobText).take(Content("\n".join(map(harmless, lines))))
+        places = {line: (place[0], int(place[1])) for line, place in enumerate(reply.places) if place}
+        # Indented for the cursor.
+        self.query_one(SourcePane).show(Content("\n".join(f" {harmless(line)}" for line in lines)), places)
 
     def _title_stack(self, text: str) -> None:
-        retitle(self.query_one("#stack", VerticalScroll), Content(text))
+        retitle(self.query_one(SourcePane), Content(text))
+
+    @on(SourcePane.Opened)
+    def _place_opened(self, event: SourcePane.Opened) -> None:
+        open_place(self.cockpit, event.place)
+
+    @on(SourcePane.CursorMoved)
+    def _cursor_moved(self) -> None:
+        self.query_one(KeyBar).update_keys()
 
     # --- keys
 
@@ -213,6 +225,12 @@ class WorkerDetail(WorkerScreen):
     def worker(self) -> WorkerSnapshot | None:
         """This one, as long as it is there."""
         return (self._then or self._worker) if self._alive else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter opens the line under the cursor, or else the job."""
+        if action == "open":
+            return self.query_one(SourcePane).place is not None or self.target() is not None or None
+        return super().check_action(action, parameters)
 
     def action_show_worker(self) -> None:
         """Back to the live stack."""

@@ -6,9 +6,7 @@ from poolmgr.model.buckets import FINE, NONE, SECONDS, WIDTHS, History, without_
 from poolmgr.model.snapshot import Death, JobSnapshot
 from poolmgr.model.stacks import frame_line, frame_of
 from poolmgr.tui.format import duration, harmless, size, spark
-from poolmgr.tui.sources import NO_SOURCES, Sources, line_of
-
-Part = tuple[str, str]
+from poolmgr.tui.sources import NO_SOURCES, Part, Sources, line_of
 
 #: Seconds before the end over which memory is shown, and the cells for them.
 SPAN, CELLS = 60, 30
@@ -26,7 +24,7 @@ def death_card(job: JobSnapshot, death: Death, history: History | None, sources:
     if death.stack:
         age = "" if death.stack_age is None else f", as it was {duration(death.stack_age)} before"
         parts += _field("stack", f"the last that was taken{age}")
-        parts += [(f"          {harmless(_told(line, sources))}\n", "") for line in death.stack]
+        parts += [_told(line, sources) for line in death.stack]
     if death.output:
         parts += _field("said", harmless(death.output[0]))
         parts += [(f"        {harmless(line)}\n", "") for line in death.output[1:]]
@@ -59,9 +57,12 @@ def _how(death: Death) -> str:
     return death.how
 
 
-def _told(line: str, sources: Sources) -> str:
+def _told(line: str, sources: Sources) -> Part:
     frame = frame_of(line)
-    return line if frame is None else frame_line(frame, line_of(sources, (frame.file, frame.line)))
+    if frame is None:
+        return f"          {harmless(line)}\n", ""
+    place = frame.file, frame.line
+    return f"          {harmless(frame_line(frame, line_of(sources, place)))}\n", "", place
 
 
 def _field(name: str, text: str) -> list[Part]:

@@ -23,10 +23,8 @@ from poolmgr.tui.format import (
     time_of_day,
 )
 from poolmgr.tui.marks import JOB_STYLES, job_mark
-from poolmgr.tui.sources import NO_SOURCES, Sources, with_source
+from poolmgr.tui.sources import NO_SOURCES, Part, Sources, assembled, with_source
 from poolmgr.tui.widgets.death_text import death_card
-
-Part = tuple[str, str]
 
 #: Cells of the bar of where a job's time went.
 BAR = 30
@@ -50,9 +48,14 @@ class JobText(Static):
             self.update(content, layout=not width or content.get_height({}, width) != height)
 
 
-def describe(
+def describe(job: JobSnapshot, snapshot: PoolSnapshot, history: History | None = None) -> Content:
+    """As :func:`job_parts`, as one text."""
+    return assembled(job_parts(job, snapshot, history))
+
+
+def job_parts(
     job: JobSnapshot, snapshot: PoolSnapshot, history: History | None = None, sources: Sources = NO_SOURCES
-) -> Content:
+) -> list[Part]:
     """Everything a snapshot knows about a job, and of a lost one what the history knows of its worker.
 
     Args:
@@ -82,7 +85,8 @@ def describe(
         for line in filter(None, locks):
             parts += _field("lock", harmless(line))
     if job.message:
-        parts += _field("result" if job.state is JobState.DONE else "error", harmless(job.message))
+        what = "result" if job.state is JobState.DONE else "error" if job.state.ended else "note"
+        parts += _field(what, harmless(job.message))
     if job.death is not None:
         parts += death_card(job, job.death, history, sources)
     parts += _tries(job, snapshot)
@@ -90,7 +94,7 @@ def describe(
     if job.traceback:
         parts.append(("\n", ""))
         parts += with_source(harmless_lines(job.traceback.rstrip("\n")), sources)
-    return Content.assemble(*parts)
+    return parts
 
 
 def how_far(progress: Progress) -> str:

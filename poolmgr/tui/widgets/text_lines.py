@@ -27,6 +27,8 @@ class TextLines:
         self._widget = widget
         self._lines: Sequence[Content] = ()
         self._strips: list[Strip] = []
+        #: The number of the first strip of each line.
+        self._rows: list[int] = []
         #: The strips of the present lines, by what makes a line look as it does.
         self._known: dict[tuple[object, ...], list[Strip]] = {}
         #: The width and the style that they were made for.
@@ -53,17 +55,22 @@ class TextLines:
             self._made_for = made_for
             self._known, self._strips = {}, []
         known, self._known = self._known, {}
-        before, self._strips = self._strips, []
+        before, self._strips, self._rows = self._strips, [], []
         for number, line in enumerate(lines):
             # Its place is part of how it looks: what the mouse selects is told by that.
             key = (number, line.plain, *line.spans)
             self._known[key] = strips = known.get(key) or self._made(line, number, width)
+            self._rows.append(len(self._strips))
             self._strips += strips
         return [
             place
             for place in range(max(len(before), len(self._strips)))
             if not (place < len(before) and place < len(self._strips) and before[place] is self._strips[place])
         ]
+
+    def row_of(self, line: int) -> int:
+        """The number of a line's first strip."""
+        return self._rows[line]
 
     def strip(self, place: int, width: int) -> Strip:
         """One strip, blank below the last."""
@@ -112,8 +119,12 @@ class TextPane(ScrollView, can_focus=False):
         self._content = content
         self._show()
 
+    def lines_drawn(self) -> Sequence[Content]:
+        """The lines of the text, as they are to be drawn now."""
+        return self._content.split("\n", allow_blank=True)
+
     def _show(self) -> None:
-        lines, width = self._content.split("\n", allow_blank=True), self.scrollable_content_region.width
+        lines, width = self.lines_drawn(), self.scrollable_content_region.width
         changed = self._lines.take(lines, width)
         self._resize_text()
         if self.scrollable_content_region.width != width:
