@@ -240,6 +240,28 @@ class JobCancelled(JobError):
         return f"job {self.job_id}: cancelled before it started; it had no effect"
 
 
+class PredecessorFailed(JobCancelled):
+    """The job was to run after another one, which has ended badly. It was cancelled before any worker started it.
+
+    Attributes:
+        job_id: The job that was cancelled.
+        predecessor: The job after which it was to run.
+        how: How that has ended: ``failed``, ``lost``, ``killed`` or ``cancelled``.
+    """
+
+    def __init__(self, job_id: int, predecessor: int, how: str) -> None:
+        super().__init__(job_id)
+        self.args = (job_id, predecessor, how)
+        self.predecessor = predecessor
+        self.how = how
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id}: cancelled before it started, since it was to run after job {self.predecessor}, "
+            f"which {self.how if self.how == 'failed' else f'was {self.how}'}; retry that one, then this one"
+        )
+
+
 class JobExited(JobError):
     """The job raised SystemExit, KeyboardInterrupt or another error that is meant to end a program.
 

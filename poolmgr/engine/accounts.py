@@ -18,7 +18,17 @@ from poolmgr.engine.options import NO_OPTIONS
 from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
 from poolmgr.engine.tape import Tape
-from poolmgr.errors import JobCancelled, JobError, JobExited, JobKilled, JobStopped, PoolTerminated, WorkerDied, summary
+from poolmgr.errors import (
+    JobCancelled,
+    JobError,
+    JobExited,
+    JobKilled,
+    JobStopped,
+    PoolTerminated,
+    PredecessorFailed,
+    WorkerDied,
+    summary,
+)
 from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 #: How a job ends that no worker has run, by its error.
 _STATES: dict[type[BaseException], JobState] = {
     JobCancelled: JobState.CANCELLED,
+    PredecessorFailed: JobState.CANCELLED,
     JobStopped: JobState.KILLED,
     PoolTerminated: JobState.CANCELLED,
 }
@@ -228,6 +239,8 @@ class Accounts:
                 return
             state, message, traceback = job.verdict or (JobState.DONE, f"{job.tasks:,} results", "")
             self._end(job, state, message, traceback, times=None, **where)
+        if job.on_end is not None:
+            job.on_end()
 
     def _end(
         self, job: AnyJob, state: JobState, message: str, traceback: str, *, times: tuple[int, int] | None, **where: int

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job
+from poolmgr.engine.ledger import BAD_KEPT
 from poolmgr.engine.scheduler import Resized
 from poolmgr.errors import JobCancelled, JobStopped, UnknownJob
 from poolmgr.model.states import JobState
@@ -123,7 +124,41 @@ def move(dispatcher: Dispatcher, job_id: int, where: str) -> tuple[bool, int | N
 def retryable(dispatcher: Dispatcher) -> list[int]:
     """The jobs that failed or were lost, are remembered, and were not retried. Who kills or cancels a job means it."""
     jobs = list(dispatcher.ledger.retryable.values())
-    return [job.id for job in jobs if job._ended in (JobState.FAILED, JobState.LOST) and not job.retried]
+    return [job.id for job in jobs if job._ended in (JobState.FAILED, JobState.LOST) and job.retried_as is None]
+
+
+def submit_after(dispatcher: Dispatcher, ids: Sequence[int], make: Callable[[], Job]) -> Job:
+    """Have a job wait for others.
+
+    Args:
+        dispatcher: The pool's.
+        ids: The others.
+        make: Makes the job; called once it is known who the others are.
+
+    Raises:
+        UnknownJob: There is no such job, or nobody knows any more how it has ended.
+    """
+    with dispatcher.feeding.lock:
+        others = [_predecessor(dispatcher, job_id) for job_id in ids]
+        job = make()
+        dispatcher.feeding.after.hold(job, [other for other in others if other is not None])
+    dispatcher.news()
+    return job
+
+
+def _predecessor(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
+    """The job that another one is to wait for, or the newest retry of it; None if it is done."""
+    ledger = dispatcher.ledger
+    if job_id < 1:
+        raise UnknownJob(job_id)
+    while (job := _find(dispatcher, job_id)) is None and (bad := ledger.retryable.get(job_id)) is not None:
+        if bad.retried_as is None:
+            return bad
+        job_id = bad.retried_as
+    if job is None and len(ledger.bad) == BAD_KEPT and all(done.id != job_id for done in list(ledger.done)):
+        # It may have ended badly, and be forgotten.
+        raise UnknownJob(job_id)
+    return job
 
 
 def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], list[int]]:
@@ -141,6 +176,10 @@ def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], lis
         ]
         # One that is tried again has begun once.
         found = [job for job in waiting if job._ended is None and job.tries is None]
+        held = [job for job in dispatcher.feeding.after.held if job.id in wanted]
+        for job in held:
+            dispatcher.feeding.after.withdraw(job)
+        found += held
         for job in found:
             dispatcher.accounts.failed(job._task(), JobCancelled(job.id))
         coming: list[int] = []
@@ -217,10 +256,11 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
                 found = next((one for one in batch if one._job == job_id), None)
                 if found is not None and found._ended is None:
                     return found
-    waiting = dispatcher.retries.find(job_id) or dispatcher.feeding.places.find(job_id)
+    feeding = dispatcher.feeding
+    waiting = dispatcher.retries.find(job_id) or feeding.places.find(job_id) or feeding.after.find(job_id)
     if waiting is not None:
         return waiting
-    for entry in dispatcher.feeding.backlog.entries():
+    for entry in feeding.backlog.entries():
         if isinstance(entry, Job) and entry._job == job_id and entry._ended is None:
             return entry
     if job is None and job_id >= dispatcher.next_id():
@@ -230,6 +270,7 @@ def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
 
 def _withdraw(dispatcher: Dispatcher, job: AnyJob, error: BaseException, sent: bool) -> None:
     tried = dispatcher.retries.withdraw(job)
+    dispatcher.feeding.after.withdraw(job)
     if isinstance(job, Job):
         if not sent:
             # It stays where it is and is passed over: to look for it among a million would take too long.

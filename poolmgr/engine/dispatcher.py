@@ -117,8 +117,9 @@ class Dispatcher(threading.Thread):
         durations = Durations()
         self.drain = Drain(self.accounts, durations)
         self.feeding = Feeding(
-            self.crew.handles, self.accounts, durations, functions, maxtasksperchild, self.crew.watch_socket
-        )
+            self.crew.handles, self.accounts, durations, functions, maxtasksperchild,
+            self.crew.watch_socket, self.mailbox.tell,
+        )  # fmt: skip
         self._append = self.feeding.backlog.append
         self.watches = Watches(self.feeding, self.drain, self.ledger, bounds)
         self.returns = self.watches.returns

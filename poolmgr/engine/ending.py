@@ -41,6 +41,9 @@ class Ending:
             with self._feeding.lock:
                 self._feeding.places.restore_all()
                 tasks = list(tasks_of(self._feeding.backlog.take(1000)))
+                if error is None:
+                    # Else what is held hears of it by those that it waits for.
+                    tasks += self._feeding.after.withdraw()
             if not tasks:
                 return
             for task in tasks:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poolmgr.engine.accounts import Accounts
+from poolmgr.engine.after import After
 from poolmgr.engine.backlog import Backlog, Batch, Segment, Source, count, part, task_at
 from poolmgr.engine.drain import Durations
 from poolmgr.engine.encode import Functions
@@ -35,6 +36,7 @@ class Feeding:
         functions: Functions,
         maxtasks: int | None,
         sending: Callable[[Handle], None],
+        tell: Callable[[Callable[[], object]], None],
     ) -> None:
         """Make it.
 
@@ -45,11 +47,13 @@ class Feeding:
             functions: Numbers of functions.
             maxtasks: Tasks that a worker may have in its life.
             sending: Told of a worker that does not take all at once.
+            tell: Has a step run on the dispatcher's thread; any thread may call it.
         """
         #: Re-entrant for the dispatcher, which decides while it holds it.
         self.lock = threading.RLock()
         self.backlog = Backlog()
         self.places = Places(self.backlog)
+        self.after = After(self.backlog, accounts, lambda step: tell(lambda: self._locked(step)))
         #: Workers that have nothing to do, the last used last; callers may have given some something to do since.
         self.idle: deque[Handle] = deque()
         #: Whether it pays that callers and workers look before they sleep.
@@ -87,7 +91,11 @@ class Feeding:
     @property
     def waits(self) -> bool:
         """Whether there is anything that may have to be fed, now or later."""
-        return bool(self.backlog or self.places)
+        return bool(self.backlog or self.places or self.after)
+
+    def _locked(self, step: Callable[[], object]) -> None:
+        with self.lock:
+            step()
 
     # -- under the lock
 

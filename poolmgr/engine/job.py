@@ -69,8 +69,10 @@ class JobInfo:
     #: How its worker died, and how far it was then, for a job that is lost.
     death: Death | None = None
     said: Progress | None = None
-    #: Whether somebody has submitted it again.
-    retried: bool = False
+    #: The job that is the same call once more, if somebody has retried it.
+    retried_as: int | None = None
+    #: Called once a stream has ended, by whoever books that; other jobs have watchers.
+    on_end: Callable[[], object] | None = None
     #: Its priority and the like.
     options: Options = NO_OPTIONS
     #: Tasks of it that are or were tried again, by position; None for most.  Written under the ledger's lock.
@@ -116,6 +118,16 @@ class JobInfo:
     @property
     def call(self) -> Call:
         """The user's function, and what it is called with."""
+        raise NotImplementedError
+
+    def once_more(self, pool: Pool) -> tuple[Any, list[Task]]:
+        """A job for the same call, which knows whose retry it is, and its tasks."""
+        job, tasks = self._again(pool)
+        job.attempt, job.retry_of, self.retried_as = self.attempt + 1, self.id, job.id
+        pool.log(f"job {self.id} is retried as job {job.id}", job_id=job.id)
+        return job, tasks
+
+    def _again(self, pool: Pool) -> tuple[Any, list[Task]]:
         raise NotImplementedError
 
 

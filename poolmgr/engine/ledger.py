@@ -98,6 +98,7 @@ class Done(NamedTuple):
             limit=options.timeout,
             priority=options.priority,
             retries=options.retries,
+            after=options.after,
             tasks_done=1,
         )
 
@@ -229,6 +230,7 @@ def describe(
         limit=job.options.timeout,
         priority=job.options.priority,
         retries=job.options.retries,
+        after=job.options.after,
         tasks=job.tasks,
         tasks_done=job.tasks_done,
         progress=progress or job.said,

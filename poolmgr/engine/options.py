@@ -6,7 +6,17 @@ Nearly all jobs have no options: these share ``NO_OPTIONS``, and are neither lar
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol, TypedDict
+
+
+class SupportsId(Protocol):
+    """A job, as far as another one needs to know it."""
+
+    @property
+    def id(self) -> int:
+        """Its number in its pool."""
+        ...
 
 
 class JobOptions(TypedDict, total=False):
@@ -27,6 +37,13 @@ class JobOptions(TypedDict, total=False):
     priority: int
 
 
+class CallOptions(JobOptions, total=False):
+    """The keyword arguments of ``apply`` and ``apply_async``: those of any job, and what makes sense for one call."""
+
+    #: The jobs that have to be done before: it waits for them, and is cancelled if one of them ends badly.
+    after: SupportsId | int | Iterable[SupportsId | int]
+
+
 class Options(NamedTuple):
     """The options of a job, checked."""
 
@@ -34,6 +51,8 @@ class Options(NamedTuple):
     soft_timeout: float | None = None
     retries: int = 0
     priority: int = 0
+    #: The ids of the jobs that it waits for.
+    after: tuple[int, ...] = ()
 
     @property
     def shortest(self) -> float | None:
@@ -50,17 +69,21 @@ class Options(NamedTuple):
 NO_OPTIONS = Options()
 
 
-def checked(given: JobOptions) -> tuple[str, Options]:
+def checked(given: JobOptions, kind: type[JobOptions] = JobOptions) -> tuple[str, Options]:
     """The name and the options of a job.
+
+    Args:
+        given: What the caller has said.
+        kind: What may be said.
 
     Raises:
         TypeError: There is no such option, or its value is of the wrong type.
         ValueError: A value is out of range.
     """
     values: dict[str, Any] = dict(given)
-    unknown = sorted(values.keys() - JobOptions.__annotations__.keys())
+    unknown = sorted(values.keys() - kind.__annotations__.keys())
     if unknown:
-        known = ", ".join(JobOptions.__annotations__)
+        known = ", ".join(kind.__annotations__)
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}; the options of a job are {known}")
     name = values.pop("name", "")
     if not isinstance(name, str):
@@ -70,6 +93,7 @@ def checked(given: JobOptions) -> tuple[str, Options]:
         soft_timeout=_seconds("soft_timeout", values.get("soft_timeout")),
         retries=_integer("retries", values.get("retries", 0)),
         priority=_integer("priority", values.get("priority", 0)),
+        after=_ids(values.get("after", ())),
     )
     if options.retries < 0:
         raise ValueError(f"retries must be 0 or more, not {options.retries}")
@@ -90,6 +114,12 @@ def _seconds(what: str, value: Any) -> float | None:
     if not 0 < value < math.inf:
         raise ValueError(f"{what} must be more than 0 seconds and finite, not {value!r}; None is no limit")
     return float(value)
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable) or hasattr(value, "id"):
+        value = (value,)
+    return tuple(dict.fromkeys(_integer("after", getattr(each, "id", each)) for each in value))
 
 
 def _integer(what: str, value: Any) -> int:

@@ -114,6 +114,9 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
         shown.setdefault(record.id, record)
     for kept in dispatcher.feeding.places.aside[:QUEUED_SHOWN]:
         shown.setdefault(kept.id, describe(kept, message=ASIDE))
+    for held in dispatcher.feeding.after.held[:QUEUED_SHOWN]:
+        others = ", ".join(map(str, held.options.after))
+        shown.setdefault(held.id, describe(held, message=f"waits for job{'s' * (',' in others)} {others}"))
     entries = dispatcher.feeding.backlog.entries(QUEUED_SHOWN)
     queued = [entry if isinstance(entry, Job) else entry.job for entry in entries]
     queued += [task.job for task in list(dispatcher.retries.waiting.values())]

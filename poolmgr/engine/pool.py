@@ -16,13 +16,13 @@ from multiprocessing import get_context, util
 from multiprocessing.pool import CLOSE, INIT, RUN, TERMINATE, mapstar, starmapstar  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, Unpack
 
-from poolmgr.engine import mapping
+from poolmgr.engine import acts, mapping
 from poolmgr.engine.backlog import Segment
 from poolmgr.engine.clock import Clock
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.ends import Spec
 from poolmgr.engine.job import AnyJob, Job, JobWithOptions, ManyTasks, MapJob
-from poolmgr.engine.options import NO_OPTIONS, JobOptions, Options, checked
+from poolmgr.engine.options import NO_OPTIONS, CallOptions, JobOptions, Options, checked
 from poolmgr.engine.steering import SteeredPool
 from poolmgr.engine.stream import Stream, StreamJob, UnorderedStreamJob
 from poolmgr.errors import PoolClosed, UnknownJob
@@ -109,7 +109,7 @@ class Pool(SteeredPool):
         func: Callable[..., Any],
         args: Iterable[Any] = (),
         kwds: dict[str, Any] | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[CallOptions],
     ) -> Any:
         """Call ``func(*args, **kwds)`` in a worker, and wait for the result. As :meth:`apply_async` for the rest."""
         return self.apply_async(func, args, kwds, **options).get()
@@ -121,7 +121,7 @@ class Pool(SteeredPool):
         kwds: dict[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[CallOptions],
     ) -> Job:
         """Call ``func(*args, **kwds)`` in a worker.
 
@@ -132,7 +132,8 @@ class Pool(SteeredPool):
             callback: Called with the result, in the pool's completion thread.
             error_callback: Called with the error, likewise.
             options: ``name`` is what screens call the job. Jobs of a higher ``priority`` (0 if not given) are started
-                first. All of them are told in ``docs/limits.md``.
+                first. ``after`` is a job or its id, or several: it waits until they are done, and is cancelled if one
+                of them ends badly. All of them are told in ``docs/limits.md``.
 
         Returns:
             The job: an ``AsyncResult``, awaitable, with ``id``, ``state`` and ``cancel()``.
@@ -141,6 +142,7 @@ class Pool(SteeredPool):
             PoolClosed: The pool takes no more jobs. It is a ValueError.
             TypeError: There is no such option, or a value is of the wrong type.
             ValueError: The value of an option is out of range.
+            UnknownJob: There is no such job as it is to wait for, or nobody knows any more how that has ended.
         """
         if self._state != RUN:
             self._check_running()
@@ -153,12 +155,19 @@ class Pool(SteeredPool):
         return job
 
     def _apply_with(
-        self, given: JobOptions, func: Callable[..., Any], args: tuple[Any, ...], kwds: Any, callback: Any, error: Any
+        self, given: CallOptions, func: Callable[..., Any], args: tuple[Any, ...], kwds: Any, callback: Any, error: Any
     ) -> Job:
-        name, options = self._checked(given)
+        name, options = self._checked(given, CallOptions)
         kind = Job if options is NO_OPTIONS else JobWithOptions
-        job = kind(self, func, args, kwds, callback, error, self._clock())
-        job.take_over(name, options)
+
+        def make() -> Job:
+            job = kind(self, func, args, kwds, callback, error, self._clock())
+            job.take_over(name, options)
+            return job
+
+        if options.after:
+            return self._dispatcher.mailbox.ask(acts.submit_after, self._dispatcher, options.after, make)
+        job = make()
         if options is NO_OPTIONS:
             self._submit(job)
         else:
@@ -282,8 +291,8 @@ class Pool(SteeredPool):
         self._check_running()
         return mapping.submit_stream(self, kind, func, iterable, chunksize, buffersize, *self._checked(options))
 
-    def _checked(self, given: JobOptions) -> tuple[str, Options]:
-        name, options = checked(given)
+    def _checked(self, given: JobOptions, kind: type[JobOptions] = JobOptions) -> tuple[str, Options]:
+        name, options = checked(given, kind)
         if options.shortest is not None:
             self._dispatcher.watches.heed_limits()
         return name, options
@@ -307,9 +316,11 @@ class Pool(SteeredPool):
         old = self._dispatcher.ledger.retryable.get(job_id)
         if old is None:
             raise UnknownJob(job_id)
-        job, tasks = old._again(self)
-        job.attempt, job.retry_of, old.retried = old.attempt + 1, old.id, True
-        self.log(f"job {old.id} is retried as job {job.id}", job_id=job.id)
+        if old.options.after:
+            ask = self._dispatcher.mailbox.ask
+            return ask(acts.submit_after, self._dispatcher, old.options.after, lambda: old.once_more(self)[0])
+        job: AnyJob
+        job, tasks = old.once_more(self)
         if isinstance(job, Job):
             (self._submit if type(job) is Job else self._dispatcher.submit_entry)(job)
             return job

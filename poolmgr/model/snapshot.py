@@ -138,6 +138,8 @@ class JobSnapshot:
     priority: int = 0
     #: How often it, or each item of a map, is tried again.
     retries: int = 0
+    #: The jobs that had to be done before.
+    after: tuple[int, ...] = ()
     #: Tasks of a map and how many are finished; 1 and 0 or 1 for an ``apply_async``.
     tasks: int = 1
     tasks_done: int = 0

@@ -172,6 +172,7 @@ def _job(record: Mapping[str, Any]) -> JobSnapshot:
         "state": JobState(record["state"]),
         "progress": _optional(Progress, record.get("progress")),
         "death": _death(record.get("death")),
+        "after": tuple(record.get("after", ())),
     }
     return _build(JobSnapshot, {**record, **changed})
 
