@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import stat
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from poolmgr.errors import PoolmgrError, describe_exit
 from poolmgr.runners.command import Command
+from poolmgr.runners.lines import Lines
 from poolmgr.runners.program import attend, hold_signals
 from poolmgr.runners.run import Run
-from poolmgr.runners.spool import CHUNK, Lines
+from poolmgr.runners.spool import CHUNK
 
 #: Seconds for what the program has printed at its end to be read.
 LAST_WORDS = 1.0
@@ -122,10 +125,17 @@ def _is_read_by_somebody(fd: int) -> bool:
 
 def _read(output: int, opened: Run) -> None:
     """Lines of the program into the log, until nobody can write any more."""
-    lines = Lines()
+    lines, poll = Lines(), select.poll()
+    poll.register(output, select.POLLIN)
     with open(output, "rb", buffering=0) as file:
-        while data := file.read(CHUNK):
-            for line in lines.feed(data):
+        while True:
+            if not poll.poll(lines.patience(time.monotonic())):
+                found = lines.settled(time.monotonic())
+            elif data := file.read(CHUNK):
+                found = lines.feed(data, time.monotonic())
+            else:
+                break
+            for line in found:
                 opened.log.printed(line)
-    if rest := lines.rest():
-        opened.log.printed(rest)
+    for line in lines.rest():
+        opened.log.printed(line)

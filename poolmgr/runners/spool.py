@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -19,8 +18,6 @@ from collections.abc import Iterator
 PIECE, PIECES = 4 << 20, 8
 #: Bytes read at once.
 CHUNK = 1 << 16
-#: Control sequences of terminals: CSI, OSC and the short ones.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
 
 class Spool:
@@ -90,34 +87,3 @@ class Spool:
             os.close(self._file)
             self._file = None
         self._size = 0
-
-
-class Lines:
-    """Cuts what a program writes to a terminal into the lines that a person would see in the end.
-
-    A line that is written over (``\\r``) is what was written last. Control sequences are left out.
-    """
-
-    #: A line that is longer is cut: a program that never ends one must not fill the memory.
-    LONGEST = 4096
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[str]:
-        """The lines that are ended by this."""
-        *lines, rest = (self._rest + data).split(b"\n")
-        # Only what follows the last return can still be seen.
-        _, mark, tail = rest.rpartition(b"\r")
-        self._rest = (tail if mark and tail else rest)[-self.LONGEST :]
-        return [_seen(line[-self.LONGEST :]) for line in lines]
-
-    def rest(self) -> str:
-        """The line that was begun, and will not be ended."""
-        rest, self._rest = self._rest, b""
-        return _seen(rest)
-
-
-def _seen(line: bytes) -> str:
-    text = line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
-    return _ESCAPES.sub("", text)

@@ -19,14 +19,16 @@ import select
 import signal
 import termios
 import threading
+import time
 import tty
 from collections.abc import Callable
 from enum import Enum
 from types import FrameType
 from typing import Any
 
+from poolmgr.runners.lines import Lines
 from poolmgr.runners.program import Program, copy_size
-from poolmgr.runners.spool import Lines, Spool
+from poolmgr.runners.spool import Spool
 from poolmgr.runtime.tree import descendants
 
 #: The key that leads back from the program's terminal to the screen: ctrl+], as in telnet.
@@ -172,12 +174,13 @@ class ProgramTerminal:
         poll.register(self._master, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while not self._ending.is_set():
-            poll.poll()
+            poll.poll(self._lines.patience(time.monotonic()))
             if data := self._read():
                 self._take(data)
+            else:
+                self._tell_all(self._lines.settled(time.monotonic()))
         self._read_rest()
-        if rest := self._lines.rest():
-            self._tell(rest)
+        self._tell_all(self._lines.rest())
 
     def _read_rest(self) -> None:
         """The program is gone: what it wrote last may still be on its way; what a daemon of it writes has no end."""
@@ -213,7 +216,10 @@ class ProgramTerminal:
                 self._write(data)
             else:
                 self._spool.add(data)
-        for line in self._lines.feed(data):
+        self._tell_all(self._lines.feed(data, time.monotonic()))
+
+    def _tell_all(self, lines: list[str]) -> None:
+        for line in lines:
             self._tell(line)
 
     def _turn(self, shown: bool) -> None:

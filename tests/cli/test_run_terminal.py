@@ -10,10 +10,12 @@ import sys
 import termios
 from pathlib import Path
 
+from poolmgr.cli.pools import look
 from tests.cli.test_run import script
 from tests.cli.test_screen import assert_nobody_left
 from tests.helpers.commands import PATIENCE
 from tests.helpers.terminal import terminal
+from tests.helpers.wait import wait_until
 
 
 def test_program_finds_its_terminal(tmp_path: Path) -> None:
@@ -205,6 +207,54 @@ def test_screen_at_once(tmp_path: Path) -> None:
         assert screen.wait() == 0
         assert screen.restored
     assert b"over" in on_normal_screen(screen.written)
+
+
+def test_log_has_each_of_several_bars_once(tmp_path: Path) -> None:
+    """Bars among which a program moves are a line each in the log, and on the normal screen what it wrote, to the byte.
+
+    Each step takes longer than a line needs to be told that nobody comes back to.
+    """
+    source = """
+        import io, os, sys, time
+        from tqdm import tqdm
+
+        class Both(io.StringIO):
+            def write(self, text):
+                with open("written", "a", newline="") as file:
+                    file.write(text)
+                sys.stderr.write(text)
+                sys.stderr.flush()
+
+        bars = {"file": Both(), "mininterval": 0, "bar_format": "{desc} {n}/{total}"}
+        with tqdm(total=2, desc="outer", **bars) as outer, tqdm(total=4, desc="inner", position=1, **bars) as inner:
+            for step in range(4):
+                time.sleep(0.4)
+                inner.update(1)
+                if step % 2:
+                    outer.update(1)
+        print("\\nbars are done", flush=True)
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    """
+    with terminal("run", "--name", "bars", "--screen", script(tmp_path, source), cwd=tmp_path) as screen:
+        lines: list[str] = []
+
+        def told() -> bool:
+            screen.read()
+            snapshot = next((each.snapshot for each in look() if each.entry.name == "bars"), None)
+            lines[:] = [] if snapshot is None else [line.text for line in snapshot.log if line.kind == "out"]
+            return "bars are done" in lines
+
+        wait_until(told, what="the last line is in the log")
+        (tmp_path / "go").touch()
+        assert screen.wait() == 0
+    # tqdm itself leaves the bar that ends first above the other.
+    assert [line for line in lines if line] == ["inner 4/4", "outer 2/2", "bars are done"]
+    written = (tmp_path / "written").read_bytes()
+    assert b"\x1b[A" in written
+    # The screen came in between, and has put the terminal's modes back.
+    printed = re.sub(rb"\x1b\[[?<>][0-9;]*[a-z]", b"", on_normal_screen(screen.written))
+    assert written.replace(b"\n", b"\r\n") in printed
 
 
 def test_leaving_the_screen_leaves_the_program(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poolmgr.runners import spool
-from poolmgr.runners.spool import Lines, Spool
+from poolmgr.runners.spool import Spool
 
 
 def test_what_is_kept_comes_once_and_in_order(tmp_path: Path) -> None:
@@ -39,21 +39,3 @@ def test_full_disk_is_counted(tmp_path: Path) -> None:
     kept = Spool(str(tmp_path / "not there"))
     kept.add(b"12345")
     assert b"5 bytes" in b"".join(kept.take())
-
-
-def test_lines_are_what_is_seen_in_the_end() -> None:
-    """A bar that writes over itself is its last state; colours and moves of the cursor are left out."""
-    lines = Lines()
-    assert lines.feed(b"  0%|  |\r 50%|# |\r") == []
-    assert lines.feed(b"100%|##|\r\nnext \x1b[31mred\x1b[0m\x1b]0;title\x07\r\nunfin") == ["100%|##|", "next red"]
-    assert lines.feed("isch\u00e9d".encode()[:5]) == []
-    assert lines.rest() == "unfinisch\ufffd"
-    assert lines.rest() == ""
-
-
-def test_a_line_without_end_is_bounded() -> None:
-    """A program that never ends a line does not fill the memory."""
-    lines = Lines()
-    for _ in range(100):
-        lines.feed(b"x" * 1000)
-    assert len(lines.rest()) == Lines.LONGEST
