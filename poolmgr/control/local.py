@@ -49,7 +49,7 @@ from poolmgr.monitor.collector import Collector
 
 if TYPE_CHECKING:
     from poolmgr.engine.job import Job
-    from poolmgr.engine.options import JobOptions
+    from poolmgr.engine.options import CallOptions
     from poolmgr.engine.pool import Pool
 
 #: Seconds that a drain waits before it looks whether the control was closed; what close() may cost at the most.
@@ -84,12 +84,13 @@ class LocalControl:
         func: Callable[..., Any],
         args: tuple[Any, ...] = (),
         kwds: dict[str, Any] | None = None,
-        **options: Unpack[JobOptions],
+        **options: Unpack[CallOptions],
     ) -> Job:
         """``apply_async`` with its options, and with callbacks that tell the listeners of the job's end.
 
         Raises:
             PoolClosed: The pool takes no more jobs.
+            UnknownJob: There is no such job as it is to wait for.
         """
         return self._pool.apply_async(func, args, kwds, callback=self._heard, error_callback=self._heard, **options)
 
@@ -181,6 +182,7 @@ class LocalControl:
                 priority=request.priority,
                 timeout=request.timeout,
                 retries=request.retries,
+                after=request.after,
             )
             self._collector.expect_one_more()
             ids.append(job.id)

@@ -24,6 +24,8 @@ class Submit:
     retries: int = 0
     #: A file; what stands in each line is the first argument of a job, before ``args``. Empty for none.
     items: str = ""
+    #: The jobs that have to be done before; if one of them ends badly, it is cancelled.
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.tui.filter_fields import read_duration
 
 #: The options of a job, by the fields of the form.
-OPTIONS = ("name", "repeat", "priority", "timeout", "retries", "items")
+OPTIONS = ("name", "repeat", "priority", "timeout", "retries", "after", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Draft:
     priority: str = "0"
     timeout: str = ""
     retries: str = "0"
+    #: The jobs that have to be done before.
+    after: str = ""
     items: str = ""
     #: What whoever fills in the form should know.
     note: str = ""
@@ -62,6 +64,7 @@ def draft_of(job: JobSnapshot) -> Draft:
         priority=str(job.priority),
         timeout="" if job.limit is None else f"{job.limit:.15g}s",
         retries=str(job.retries),
+        after=", ".join(map(str, job.after)),
         note=note,
     )
 
@@ -109,6 +112,18 @@ def read_limit(typed: str) -> float | None:
     if not 0 < seconds < float("inf"):
         raise FieldError("#timeout", f"time limit is a duration such as 30s or 1h30m, not {typed.strip()!r}")
     return seconds
+
+
+def read_ids(typed: str) -> tuple[int, ...]:
+    """Jobs' numbers of ``7``, ``7, 9``, ``7 9``; none if nothing stands there.
+
+    Raises:
+        FieldError: It is something else.
+    """
+    words = typed.replace(",", " ").split()
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise FieldError("#after", f"after takes numbers of jobs, such as 7 or 7, 9, not {typed.strip()!r}")
+    return tuple(map(int, words))
 
 
 def read_path(typed: str) -> str:

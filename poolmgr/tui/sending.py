@@ -18,6 +18,7 @@ from poolmgr.model.requests import Reply, Request
 from poolmgr.tui.format import harmless
 from poolmgr.tui.messages import OnReply, Replied
 from poolmgr.tui.view_stack import ViewStack
+from poolmgr.tui.watched import Watched
 
 NOBODY = "there is no pool: nothing was sent"
 PAST = "the screen shows the past, where nothing can be changed: . goes back to the present"
@@ -41,28 +42,33 @@ class SendingApp(ViewStack):
         #: Requests in the order they were made; the first is on its way.  The app's thread alone touches it.
         self._outbox: deque[_Letter] = deque()
 
-    def send(self, request: Request, on_reply: OnReply | None = None) -> None:
-        """Carry a request to the current pool, after those before it.
+    def send(self, request: Request, on_reply: OnReply | None = None, to: Watched | None = None) -> None:
+        """Carry a request to a pool, after those before it.
 
         Args:
             request: What is asked.
             on_reply: Called with the answer; without it, the answer is shown.
+            to: The pool; the current one if nobody says.
         """
-        refusal = self.refusal()
-        if self.current is None or refusal:
+        to = to or self.current
+        refusal = self._refusal(to)
+        if to is None or refusal:
             (on_reply or self.tell_reply)(Reply(False, refusal))
             return
-        self._outbox.append(_Letter(self.current.member.control, request, on_reply))
+        self._outbox.append(_Letter(to.member.control, request, on_reply))
         if len(self._outbox) == 1:
             self._deliver(self._outbox[0])
 
     def refusal(self) -> str:
         """Why the current pool can be asked nothing; empty if it can."""
-        if self.current is None:
+        return self._refusal(self.current)
+
+    def _refusal(self, to: Watched | None) -> str:
+        if to is None:
             return NOBODY
         if self.moment is not None:
             return PAST
-        return f"{harmless(self.current.name)}: the pool is over, nothing was sent" if self.current.gone else ""
+        return f"{harmless(to.name)}: the pool is over, nothing was sent" if to.gone else ""
 
     @work(thread=True, group="requests")
     def _deliver(self, letter: _Letter) -> None:
@@ -78,12 +84,13 @@ class SendingApp(ViewStack):
         if message.counted:
             self.pull()
 
-    def look(self, request: Request, on_reply: OnReply) -> None:
-        """Ask the current pool what changes nothing, and may take long: acts do not wait for it."""
-        if self.current is None:
+    def look(self, request: Request, on_reply: OnReply, to: Watched | None = None) -> None:
+        """Ask a pool, or the current one, what changes nothing and may take long: acts do not wait for it."""
+        to = to or self.current
+        if to is None:
             on_reply(Reply(False, NOBODY))
         else:
-            self._look(_Letter(self.current.member.control, request, on_reply))
+            self._look(_Letter(to.member.control, request, on_reply))
 
     @work(thread=True, group="looks")
     def _look(self, letter: _Letter) -> None:

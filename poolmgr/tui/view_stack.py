@@ -173,6 +173,18 @@ class ViewStack(FrameApp):
         """Show one job, above what there is."""
         self.push_screen(JobDetail(job_id))
 
+    def open_job_of(self, watched: Watched | None, job_id: int) -> None:
+        """Show one job of a pool; for another one than the current, go there first."""
+        if watched is None or watched is self.current:
+            self.open_job(job_id)
+        else:
+            self._go_to_job(watched, job_id)
+
+    @work(group="pools", exclusive=True)
+    async def _go_to_job(self, watched: Watched, job_id: int) -> None:
+        await self.show_pool(watched)
+        self.open_job(job_id)
+
     def open_worker(self, worker: WorkerSnapshot, *, profile: bool = False) -> None:
         """Show one worker, above what there is; with ``profile``, begin by sampling its stack."""
         self.push_screen(WorkerDetail(worker, profile=profile))

@@ -6,6 +6,7 @@ from poolmgr.errors import PoolmgrError
 from poolmgr.model.buckets import History
 from poolmgr.model.fleet import Member
 from poolmgr.model.snapshot import PoolSnapshot
+from poolmgr.model.states import PoolState
 from poolmgr.tui.alerts import Alerts
 from poolmgr.tui.news import WorkEnd
 from poolmgr.tui.undo import LastCancel
@@ -37,6 +38,11 @@ class Watched:
     def name(self) -> str:
         """What the pool calls itself, or was called before there was a picture."""
         return self.member.name if self.newest is None else self.newest.name
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether it is open, as far as its newest picture says."""
+        return self.newest is not None and self.newest.state in (PoolState.RUN, PoolState.HELD)
 
     def pull(self, *, history: bool) -> bool:
         """Take a picture now. If there is none to be had, keep the last one and know why.

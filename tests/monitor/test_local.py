@@ -329,6 +329,22 @@ def test_a_call_is_made_for_each_line_of_a_file(bench: Bench, tmp_path: Path) ->
     assert bench.control.send(Complete("math:fac")).lines == ("math:factorial",)
 
 
+def test_a_call_waits_for_others(bench: Bench) -> None:
+    """A job that is to run after one that is cancelled is cancelled too; one after nobody knows whom is refused."""
+    bench.control.send(Pause())
+    first = bench.control.send(Submit("math:factorial", (5,))).job_id
+    assert first is not None
+    second = bench.control.send(Submit("math:factorial", (6,), after=(first,))).job_id
+    wait_until(lambda: bench.control.snapshot().job(second or 0) is not None)
+    held = bench.control.snapshot().job(second or 0)
+    assert held is not None
+    assert (held.after, held.message) == ((first,), f"waits for job {first}")
+    refused = bench.control.send(Submit("math:factorial", (5,), after=(99,)))
+    assert (refused.ok, "no job 99" in refused.text) == (False, True)
+    assert bench.control.send(Cancel(first)).ok
+    wait_until(lambda: bench.control.snapshot().counts.cancelled == 2)
+
+
 def test_a_kill_with_grace_lets_the_job_clean_up(bench: Bench) -> None:
     """SIGINT comes first: a job that ends by it is killed before SIGKILL is due."""
     reply = bench.control.send(Submit("time:sleep", (600,)))

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from poolmgr.errors import UsageError
 from poolmgr.model.fleet import Fleet, Member, Opening
-from poolmgr.model.requests import Cancel, Pause, Resize
+from poolmgr.model.requests import Cancel, Pause, Reply, Resize, Submit
 from poolmgr.model.snapshot import Counts
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.app import PoolmgrApp
@@ -268,6 +268,41 @@ async def test_opens_another() -> None:
         await until(pilot, lambda: "thumbs [RUN]" in screen_text(app))
         assert "2 of 2 pools" in screen_text(app)
         assert asked == [Opening("train", 2, "spawn"), Opening("thumbs", 2, "spawn")]
+
+
+async def test_a_form_submits_to_the_pool_that_is_chosen() -> None:
+    """With several pools the form has a choice of those that take jobs, and asks there what the call is."""
+    train, thumbs, far, over = pool("train"), pool("thumbs"), pool("far"), pool("over", state=PoolState.CLOSE)
+    thumbs.answer = lambda request: Reply(True, "job 1 submitted", 1)
+    fleet = fleet_of(train, thumbs, over)
+    fleet.add(far, attached=True, read_only=True)
+    app = PoolmgrApp(fleet)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settle(pilot, "a")
+        choice = app.screen.query_one("#pool", Select)
+        assert choice.value == 1
+        app.screen.query_one("#target", Input).value = "m:f"
+        choice.focus()
+        await settle(pilot, "enter")
+        text = screen_text(app)
+        assert "thumbs" in text
+        assert "far" not in text
+        assert "over" not in text
+        await settle(pilot, "down", "enter")
+        await until(pilot, lambda: choice.value == 2 and thumbs.checks)
+        await settle(pilot, "ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, JobDetail))
+        assert thumbs.requests == [Submit("m:f")]
+        assert train.requests == []
+        assert "thumbs [RUN]" in head(app)
+
+
+async def test_a_form_over_one_pool_has_no_choice() -> None:
+    """With one pool nothing says that there could be others."""
+    app = PoolmgrApp(pool("train"))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot, "a")
+        assert not app.screen.query("#pool")
 
 
 async def test_quit_asks_about_all_that_have_work() -> None:

@@ -74,13 +74,19 @@ async def test_fields_are_submitted() -> None:
         fields = await open_on(app, pilot, FETCH)
         await pilot.press(*"s3://b/x", "tab", "tab", "tab", *"[1]", "tab", *"k=2")
         await until(pilot, lambda: "pickles to" in screen_text(app))
-        for field, value in (("name", "night"), ("timeout", "1m30s"), ("retries", "2"), ("priority", "-1")):
+        for field, value in (
+            ("name", "night"),
+            ("timeout", "1m30s"),
+            ("retries", "2"),
+            ("priority", "-1"),
+            ("after", "7, 9"),
+        ):
             app.screen.query_one(f"#{field}", Input).value = value
         assert fields.typed["url"] == "s3://b/x"
         await pilot.press("enter")
         await until(pilot, lambda: control.requests)
         assert control.requests == [
-            Submit(FETCH, ("s3://b/x",), {"mode": [1], "k": 2}, "night", 1, -1, timeout=90.0, retries=2)
+            Submit(FETCH, ("s3://b/x",), {"mode": [1], "k": 2}, "night", 1, -1, timeout=90.0, retries=2, after=(7, 9))
         ]
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         await pilot.press("a")
@@ -88,6 +94,7 @@ async def test_fields_are_submitted() -> None:
         await until(pilot, lambda: fields.display)
         assert fields.typed["url"] == "s3://b/x"
         assert app.screen.query_one("#retries", Input).value == "2"
+        assert app.screen.query_one("#after", Input).value == ""
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,7 @@ async def test_fields_are_submitted() -> None:
         ("timeout", "soon", "time limit is a duration such as 30s"),
         ("timeout", "0", "time limit is a duration such as 30s"),
         ("retries", "-1", "retries is a whole number of 0 or more"),
+        ("after", "7, soon", "after takes numbers of jobs, such as 7 or 7, 9, not '7, soon'"),
     ],
 )
 async def test_an_error_is_said_and_the_cursor_is_there(field: str, value: str, words: str) -> None:
@@ -241,8 +249,11 @@ async def test_submit_and_open_shows_the_job() -> None:
 
 
 def test_a_job_is_edited_with_its_options() -> None:
-    """The form of a job has its name, its time limit, its priority and its tries."""
-    draft = draft_of(make_job(7, function="m.f", args="(1,)", name="night", limit=1.5, priority=-2, retries=3))
+    """The form of a job has its name, its time limit, its priority, its tries, and whom it was to run after."""
+    draft = draft_of(
+        make_job(7, function="m.f", args="(1,)", name="night", limit=1.5, priority=-2, retries=3, after=(5, 6))
+    )
 
     assert (draft.name, draft.timeout, draft.priority, draft.retries) == ("night", "1.5s", "-2", "3")
+    assert draft.after == "5, 6"
     assert read_limit(draft_of(make_job(7, limit=1234567.0)).timeout) == 1234567.0

@@ -9,6 +9,7 @@ does not say what it takes, there is one field for the arguments as in a call.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
@@ -18,14 +19,15 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, OptionList, Select, Static
 
 from poolmgr.errors import UsageError
 from poolmgr.model.literals import parse_call
 from poolmgr.model.parameters import FieldError, Parameter, from_rows, read, signature_of, spread, written
 from poolmgr.model.requests import CheckCall, Complete, Reply, Submit
-from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_limit, read_path, read_target
+from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_ids, read_limit, read_path, read_target
 from poolmgr.tui.format import harmless
+from poolmgr.tui.watched import Watched
 from poolmgr.tui.widgets.parameter_fields import ParameterFields
 from poolmgr.tui.widgets.target_input import TargetInput
 
@@ -81,14 +83,26 @@ class SubmitScreen(ModalScreen[None]):
             with Horizontal(classes="fields"):
                 yield from _option("time limit", draft.timeout, "timeout", "none, or 30s")
                 yield from _option("retries", draft.retries)
+                yield from _option("after", draft.after, placeholder="job ids")
             with Horizontal(classes="fields"):
                 yield from _option("file", draft.items, "items", "a job for each line; .jsonl: JSON")
+            if len(self._pools) > 1:
+                with Horizontal(classes="fields"):
+                    yield Label("pool ")
+                    yield self._pool_choice()
             yield Static(Content(harmless(draft.note)), id="check")
             yield Static("", id="problem", classes="problem")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Submit and open", id="open", compact=True)
                 yield Button("Submit", id="send", variant="primary", compact=True)
+
+    def _pool_choice(self) -> Select[int]:
+        numbers = {watched.member.number: Content(harmless(watched.name)) for watched in self._pools}
+        current = self._cockpit.current
+        options = [(name, number) for number, name in numbers.items()]
+        begin = options[0][1] if current is None or current.member.number not in numbers else current.member.number
+        return Select(options, value=begin, allow_blank=False, compact=True, id="pool")
 
     async def on_mount(self) -> None:
         """Typing starts at the function, or at the arguments of a call that is edited."""
@@ -104,13 +118,37 @@ class SubmitScreen(ModalScreen[None]):
         field.cursor_position = len(field.value)
         field.focus()
 
+    # --- the pool
+
+    @cached_property
+    def _pools(self) -> list[Watched]:
+        """The pools that may take jobs, as they were when the form was opened."""
+        return [
+            watched
+            for watched in self._cockpit.watched.values()
+            if not watched.gone and not watched.member.read_only and watched.takes_jobs
+        ]
+
+    @property
+    def _pool(self) -> Watched | None:
+        """The pool that was chosen; None means the current one."""
+        choice: Any = next(iter(self.query("#pool").results(Select)), None)
+        return None if choice is None else self._cockpit.watched.get(choice.value)
+
+    @on(Select.Changed, "#pool")
+    def _pool_changed(self) -> None:
+        # Another program may have other modules.
+        self._asked = None
+        self._ask_soon()
+
     # --- moving
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what Enter does from here."""
-        name = str(event.widget.id)
+        name = "pool" if isinstance(event.widget, OptionList) else str(event.widget.id)
         says = {
             "target": "Enter: to the arguments   Tab: complete",
+            "pool": "Enter, then arrows: choose the pool",
             "cancel": "Enter leaves",
             "open": "Enter submits, and opens the job",
         }
@@ -154,7 +192,7 @@ class SubmitScreen(ModalScreen[None]):
             if self.is_attached:
                 field.offer(event.text, list(reply.lines))
 
-        self._cockpit.look(Complete(event.text), answered)
+        self._cockpit.look(Complete(event.text), answered, self._pool)
 
     @on(TargetInput.Told)
     def _names_told(self, event: TargetInput.Told) -> None:
@@ -259,7 +297,7 @@ class SubmitScreen(ModalScreen[None]):
             args, kwargs = (), {}
         self._asked = CheckCall(target, args, kwargs, items)
         asked = self._asked
-        self._cockpit.look(asked, lambda reply: self._answered(asked, reply))
+        self._cockpit.look(asked, lambda reply: self._answered(asked, reply), self._pool)
 
     def _answered(self, asked: CheckCall, reply: Reply) -> None:
         if self.is_attached and not self._waiting and asked is self._asked:
@@ -299,6 +337,7 @@ class SubmitScreen(ModalScreen[None]):
             read_limit(self._value("timeout")),
             read_count("retries", "retries", self._value("retries"), 0),
             items,
+            read_ids(self._value("after")),
         )
 
     def action_send(self, opening: bool = False) -> None:
@@ -326,12 +365,15 @@ class SubmitScreen(ModalScreen[None]):
             field.focus()
             return
         fields: dict[str, Any] = {field: self._value(field) for field in ("target", "arguments", *OPTIONS)}
+        # Whom it waits for is this job's alone: the next one is not to wait for it by oversight.
+        fields["after"] = ""
         self._cockpit.last_submit = replace(Draft(**fields), parameters=self._parameters, typed=self._fields.typed)
         self._waiting = True
         self._show_problem("")
-        self._cockpit.send(request, lambda reply: self._replied(reply, opening))
+        pool = self._pool
+        self._cockpit.send(request, lambda reply: self._replied(reply, opening, pool), pool)
 
-    def _replied(self, reply: Reply, opening: bool) -> None:
+    def _replied(self, reply: Reply, opening: bool, pool: Watched | None) -> None:
         self._waiting = False
         if not self.is_current:
             self._cockpit.tell_reply(reply)
@@ -341,7 +383,7 @@ class SubmitScreen(ModalScreen[None]):
             self._cockpit.tell_reply(reply)
             self.dismiss(None)
             if opening and reply.job_id is not None:
-                self._cockpit.open_job(reply.job_id)
+                self._cockpit.open_job_of(pool, reply.job_id)
 
     def _show_problem(self, text: str) -> None:
         self.query_one("#problem", Static).update(Content(harmless(text)))

@@ -78,6 +78,8 @@ def job_parts(
     if job.attempt > 1 or job.retry_of is not None:
         again = f", retries job {job.retry_of}" if job.retry_of is not None else ""
         parts += _field("try", f"{job.attempt}{again}")
+    if job.after:
+        parts += _field("after", f"job{'s' * (len(job.after) > 1)} {', '.join(map(str, job.after))}")
     worker = next((worker for worker in snapshot.workers if worker.job_id == job.id), None)
     if worker is not None and job.state is JobState.RUNNING:
         parts += _field("worker", _worker(worker))
