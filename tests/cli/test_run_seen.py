@@ -72,14 +72,16 @@ def seen(name: str = "prog") -> PoolSnapshot | None:
 
 
 def wait_for_jobs() -> PoolSnapshot:
-    """Until both workers are in a job."""
+    """Until both workers are in a job that waits, and the program has heard how those before have ended."""
     found: list[PoolSnapshot] = []
 
     def both() -> bool:
         snapshot = seen()
         if snapshot is not None:
             found.append(snapshot)
-        return snapshot is not None and snapshot.counts.running == 2 and len(snapshot.workers) == 2
+        if snapshot is None or len(snapshot.workers) != 2:
+            return False
+        return snapshot.counts.running == 2 and snapshot.counts.done + snapshot.counts.failed == 4
 
     wait_until(both, what="both workers are in a job")
     return found[-1]
