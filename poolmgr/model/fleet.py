@@ -16,9 +16,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from poolmgr.model.control import PoolControl
 from poolmgr.model.listeners import Listener, Listeners
+from poolmgr.model.requests import CheckCall, Complete, Reply
 
 #: What an empty fleet says of itself, unless its maker knows better.
 EMPTY = "no pool is open"
@@ -35,6 +37,9 @@ class Opening:
     name: str
     workers: int
     start_method: str
+    #: ``module:function``, called in each worker before its first job, and what with; empty for none.
+    initializer: str = ""
+    initargs: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +60,8 @@ class Member:
 #: Opens a pool, adds it to the fleet and returns it.  Called in a thread of the app's, one call at a time; takes as
 #: long as a pool takes to open.  Raises UsageError, whose sentence the form shows.
 Opener = Callable[[Opening], Member]
+#: Answers in the program that opens pools: what is a function, what may a name become.  Called in threads of the app's.
+Looker = Callable[[CheckCall | Complete], Reply]
 
 
 class Fleet:
@@ -64,6 +71,7 @@ class Fleet:
         opener: Opens another pool when the operator asks for one; None where that makes no sense.
         suggestion: What the form for another pool begins with.
         start_methods: The start methods that it offers.
+        looker: Looks at an initializer before a pool is opened with it; None for an opener that takes none.
         empty: One sentence for the screen while there is no pool and there was none yet.
     """
 
@@ -73,11 +81,13 @@ class Fleet:
         opener: Opener | None = None,
         suggestion: Opening | None = None,
         start_methods: tuple[str, ...] = (),
+        looker: Looker | None = None,
         empty: str = EMPTY,
     ) -> None:
         self.opener = opener
         self.suggestion = suggestion
         self.start_methods = start_methods
+        self.looker = looker
         self.empty = empty
         #: The pool that is looked at.  Written by the app's thread, read by any: who makes pictures may save what
         #: only that one needs.  None before the app runs and while no pool came.

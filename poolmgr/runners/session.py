@@ -10,10 +10,11 @@ Thread: the caller's.  Closing waits for the threads and processes of all of the
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing import forkserver, resource_tracker
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from poolmgr.control.local import LocalControl
 from poolmgr.engine.crew import WORKER
@@ -33,13 +34,23 @@ class Session:
         name: The pool's name, as viewers see it.
         workers: How many worker processes.
         start_method: ``fork``, ``spawn`` or ``forkserver``.
+        initializer: Called in each worker before its first job.
+        initargs: What it is called with.
 
     Raises:
         UsageError: The system has no room for such a pool, or no safe folder for its board. On entering.
     """
 
-    def __init__(self, name: str, workers: int, start_method: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        workers: int,
+        start_method: str,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
         self._name = name
+        self._initializer, self._initargs = initializer, initargs
         self._workers = workers
         self.start_method = start_method
         self._stack = ExitStack()
@@ -61,7 +72,14 @@ class Session:
             forkserver.ensure_running()
         with ExitStack() as stack:
             context = multiprocessing.get_context(self.start_method)
-            self.pool = Pool(self._workers, context=context, name=self._name, capture_output=True)
+            self.pool = Pool(
+                self._workers,
+                self._initializer,
+                self._initargs,
+                context=context,
+                name=self._name,
+                capture_output=True,
+            )
             stack.callback(self._end_pool)
             self.control = stack.enter_context(Publication(self.pool)).control
             # Ended before it is published no more, so that viewers see how it ended.

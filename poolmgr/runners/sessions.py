@@ -13,6 +13,7 @@ from dataclasses import astuple
 from types import TracebackType
 from typing import Self
 
+from poolmgr.control.described import load_target
 from poolmgr.errors import UsageError
 from poolmgr.model.fleet import LONGEST_NAME, MOST_WORKERS, Fleet, Member, Opening
 from poolmgr.model.snapshot import Counts
@@ -34,7 +35,12 @@ class Sessions:
         self._sessions = [first]
         begin = Opening(first.pool.name, first.pool.snapshot().size, first.start_method)
         #: What the app shows.
-        self.fleet = Fleet(opener=self.open, start_methods=tuple(multiprocessing.get_all_start_methods()))
+        self.fleet = Fleet(
+            opener=self.open,
+            start_methods=tuple(multiprocessing.get_all_start_methods()),
+            # What a function is in this program is what it is for the first pool of it.
+            looker=first.control.send,
+        )
         self._begin = begin
         self.fleet.add(first.control, name=begin.name)
         self.fleet.suggestion = self._suggestion()
@@ -67,9 +73,11 @@ class Sessions:
         """
         with self._lock:
             self._check(opening)
+            initializer = load_target(opening.initializer) if opening.initializer else None
+            session = Session(opening.name, opening.workers, opening.start_method, initializer, opening.initargs)
             # Started from within the app: what starts processes must find a stderr that has a descriptor.
             with startable_stderr():
-                session = self._stack.enter_context(Session(opening.name, opening.workers, opening.start_method))
+                self._stack.enter_context(session)
             self._sessions.append(session)
             self.fleet.suggestion = self._suggestion()
             return self.fleet.add(session.control, name=opening.name)

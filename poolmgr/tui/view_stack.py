@@ -159,7 +159,7 @@ class ViewStack(FrameApp):
             if member is not None:
                 self._go_to_opened(member)
 
-        self.push_screen(OpenPoolScreen(opener, suggestion, self.fleet.start_methods), opened)
+        self.push_screen(OpenPoolScreen(opener, suggestion, self.fleet.start_methods, self.fleet.looker), opened)
 
     @work(group="views")
     async def _go_to_opened(self, member: Member) -> None:

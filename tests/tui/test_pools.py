@@ -8,9 +8,10 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
+from poolmgr.control.target import check_call
 from poolmgr.errors import UsageError
 from poolmgr.model.fleet import Fleet, Member, Opening
-from poolmgr.model.requests import Cancel, Pause, Reply, Resize, Submit
+from poolmgr.model.requests import Cancel, CheckCall, Complete, Pause, Reply, Resize, Submit
 from poolmgr.model.snapshot import Counts
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.tui.app import PoolmgrApp
@@ -23,6 +24,7 @@ from poolmgr.tui.screens.pools import PoolsView
 from poolmgr.tui.screens.quit import QuitScreen
 from poolmgr.tui.widgets.jobs_table import JobsTable
 from poolmgr.tui.widgets.pools_table import PoolsTable
+from tests.helpers import jobs
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot
 from tests.helpers.pilot import screen_text, until
 
@@ -268,6 +270,54 @@ async def test_opens_another() -> None:
         await until(pilot, lambda: "thumbs [RUN]" in screen_text(app))
         assert "2 of 2 pools" in screen_text(app)
         assert asked == [Opening("train", 2, "spawn"), Opening("thumbs", 2, "spawn")]
+
+
+async def test_a_pool_is_opened_with_an_initializer() -> None:
+    """It is completed and checked as a function to submit, and refused where it is wrong, with the cursor there."""
+    asked: list[Opening] = []
+
+    def opener(opening: Opening) -> Member:
+        asked.append(opening)
+        return fleet.add(pool(opening.name))
+
+    def look(request: CheckCall | Complete) -> Reply:
+        if isinstance(request, Complete):
+            return Reply(True, "", lines=(f"{jobs.__name__}:initialize", f"{jobs.__name__}:initialized_value"))
+        try:
+            return check_call(request)
+        except UsageError as error:
+            return Reply(False, str(error))
+
+    fleet = fleet_of(
+        pool("train"), opener=opener, suggestion=Opening("new", 1, "fork"), start_methods=("fork",), looker=look
+    )
+    app = PoolmgrApp(fleet)
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot, "o")
+        target, initargs = (app.screen.query_one(f"#pool-{name}", Input) for name in ("initializer", "initargs"))
+        target.focus()
+        await settle(pilot, *"tests", "tab")
+        await until(pilot, lambda: "initialize  initialized_value" in screen_text(app))
+        target.value = f"{jobs.__name__}:initialize"
+        await until(pilot, lambda: "missing a required argument" in " ".join(screen_text(app).split()))
+        initargs.value = "7"
+        await until(pilot, lambda: "pickles to" in screen_text(app))
+        for value, words, field in (
+            ("value=7", "Initargs have no names", initargs),
+            ("soon", "soon", initargs),
+            ("7, 8", "too many positional arguments", None),
+        ):
+            initargs.value = value
+            await settle(pilot, "enter")
+            await until(pilot, lambda words=words: words in " ".join(screen_text(app).split()))  # type: ignore[misc]
+            assert field is None or app.focused is field
+        target.value, initargs.value = "", "7"
+        await settle(pilot, "enter")
+        await until(pilot, lambda: "no initializer that takes them" in " ".join(screen_text(app).split()))
+        target.value = f"{jobs.__name__}:initialize"
+        await settle(pilot, "enter")
+        await until(pilot, lambda: "new [RUN]" in screen_text(app))
+        assert asked == [Opening("new", 1, "fork", f"{jobs.__name__}:initialize", (7,))]
 
 
 async def test_a_form_submits_to_the_pool_that_is_chosen() -> None:

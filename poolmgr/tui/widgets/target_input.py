@@ -39,8 +39,8 @@ class TargetInput(Input):
             super().__init__()
             self.text = text
 
-    def __init__(self, value: str, *, id: str) -> None:
-        super().__init__(value, placeholder="math:factorial", id=id, compact=True)
+    def __init__(self, value: str, *, id: str, placeholder: str = "math:factorial") -> None:
+        super().__init__(value, placeholder=placeholder, id=id, compact=True)
         #: The names that Tab goes through, and what stood there when they were told.
         self._names: list[str] = []
         self._stem = ""
