@@ -88,8 +88,8 @@ class ProgramPool:
             self._looked = time.time()
             if record is not None:
                 self.record = record
-            owner = record is not None and record.pid in alive
-            self._state = _STATES.get(self.record.state, PoolState.RUN) if owner else PoolState.ENDED
+            over = record is None or record.pid not in alive or is_over(record, workers, alive)
+            self._state = PoolState.ENDED if over else _STATES.get(self.record.state, PoolState.RUN)
             gone = self._slots.take(workers, alive)
             if self.ended:
                 gone += self._slots.leave_all()
@@ -202,6 +202,14 @@ class ProgramPool:
         for job in self.jobs.news():
             what = f"job {job.id} {job.state}: {job.function}" + f": {job.message}" * bool(job.message)
             self._log.add(what, level="warning", slot=job.slot, pid=job.pid, job_id=job.id)
+
+
+def is_over(record: ObservedPool, workers: Sequence[ObservedWorker], alive: Collection[int]) -> bool:
+    """Whether nothing more will come of a pool, though its program lives, and may keep the object."""
+    if any(worker.pid in alive for worker in workers):
+        return record.state == layout.GONE
+    done = record.state == layout.CLOSED and not record.pending
+    return done or record.state in (layout.TERMINATED, layout.GONE)
 
 
 def _dropped(counts: Counts) -> Counts:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from poolmgr.monitor.observed import ObservedWorker
 
+#: Workers that have gone are remembered so many: the hook keeps the cells of fewer.
+LEFT_KEPT = 1000
+
 
 @dataclass(slots=True)
 class Seated:
@@ -40,6 +43,8 @@ class Slots:
         #: By process id.
         self.seated: dict[int, Seated] = {}
         self._generations: dict[int, int] = {}
+        #: Those that have gone, by process id and birth: their cells may be there for a while.
+        self._left: dict[tuple[int, int], None] = {}
 
     def in_order(self) -> list[Seated]:
         """Those that are there, by slot."""
@@ -47,6 +52,8 @@ class Slots:
 
     def take(self, workers: Iterable[ObservedWorker], alive: Collection[int]) -> list[Seated]:
         """Note who is there now, and return those who have gone since, with the last that is known of them.
+
+        Also those who came and went since the last look: each of them is told once.
 
         Args:
             workers: All whose cells are there, oldest first, those of dead ones too.
@@ -57,13 +64,15 @@ class Slots:
             known = self.seated.get(worker.pid)
             if known is not None:
                 known.worker = worker
-            if worker.pid not in alive or worker.left_ns is not None:
-                if known is not None:
-                    gone.append(self.seated.pop(worker.pid))
-            elif known is None:
-                self._seat(worker)
+            if known is None and (worker.pid, worker.born_ns) not in self._left:
+                known = self._seat(worker)
+            if known is not None and (worker.pid not in alive or worker.left_ns is not None):
+                gone.append(self.seated.pop(worker.pid))
         cells = {worker.pid for worker in workers}
         gone += [self.seated.pop(pid) for pid in [pid for pid in self.seated if pid not in cells]]
+        self._left.update(((one.worker.pid, one.worker.born_ns), None) for one in gone)
+        while len(self._left) > LEFT_KEPT:
+            del self._left[next(iter(self._left))]
         return gone
 
     def leave_all(self) -> list[Seated]:
@@ -72,8 +81,9 @@ class Slots:
         self.seated.clear()
         return gone
 
-    def _seat(self, worker: ObservedWorker) -> None:
+    def _seat(self, worker: ObservedWorker) -> Seated:
         taken = {one.slot for one in self.seated.values()}
         slot = next(number for number in range(len(taken) + 1) if number not in taken)
         self._generations[slot] = generation = self._generations.get(slot, 0) + 1
-        self.seated[worker.pid] = Seated(slot, generation, worker)
+        seated = self.seated[worker.pid] = Seated(slot, generation, worker)
+        return seated

@@ -33,6 +33,7 @@ from poolmgr.monitor.board import Board
 from poolmgr.monitor.collector import Collector
 from poolmgr.monitor.lock_watch import LockWatch
 from poolmgr.monitor.observed import Observation, ObservedPool, is_alive
+from poolmgr.monitor.observed_pool import is_over
 from poolmgr.monitor.run_log import RunLog
 from poolmgr.monitor.run_reader import Reader
 from poolmgr.monitor.seat import Seat
@@ -47,6 +48,9 @@ INTERVAL = 0.25
 SETTLED = 0.3
 #: Seconds after which a program that has not loaded the hook is taken not to have it.
 SILENT = 2.0
+#: Pools that have ended before that, and after which no pool is waited for any more: a program that opens a pool for
+#: each of its steps would never be seen.
+MISSED = 3
 #: Pools that are shown at the same time.  Each has a board, which is a process.
 MOST_SEATS = 8
 
@@ -102,8 +106,11 @@ class Observed:
         self._uses_locks = False
         #: Looks a second that were wished for last, and until when the wish holds.
         self._wish = (1 / INTERVAL, 0.0)
-        #: Hook's notes that are in the log, and pools for which there was no seat.
+        #: Hook's notes that are in the log, pools that wait for a seat, and those that are on boards of their own.
         self._told: set[object] = set()
+        #: Pools that have or had a seat, or ended before they could get one; and how many of those there were.
+        self._settled: set[str] = set()
+        self._missed = 0
         #: All pools, as they were seen last.
         self._records: dict[str, ObservedPool] = {}
         self._reported = ""
@@ -183,13 +190,11 @@ class Observed:
         self._records.update(seen.pools)
         self._tell_notes(seen)
         self._follow_published(seen, living)
-        self._seat_pools(seen, living)
+        # Those that sit first: whose pool has ended may take another one in this very look.
         for taken in self._taken:
-            pool = taken.seat.pool
-            if pool is not None and not pool.ended:
-                record = seen.pools.get(pool.key)
-                workers = [] if record is None else seen.workers_of(record)
-                pool.take(record, workers, living)
+            if not taken.seat.free:
+                self._take(taken.seat, seen, living)
+        self._seat_pools(seen, living)
         self._look_at_locks()
         self._show_program()
         for pid in self._pids(seen) - living:
@@ -212,21 +217,48 @@ class Observed:
                     self.log.add(f"hook in process {pid}: {note}", level="warning", pid=pid)
 
     def _seat_pools(self, seen: Observation, living: set[int]) -> None:
-        seated = {taken.seat.pool.key for taken in self._taken if taken.seat.pool is not None}
         now = time.monotonic_ns()
-        for key, record in sorted(seen.pools.items(), key=lambda pair: pair[1].born_ns):
-            young = now - record.born_ns < SETTLED * 1e9
-            if young or key in seated or key in self._told or record.pid not in living or _publishes_itself(record):
-                continue
-            taken = next((taken for taken in self._taken if taken.seat.free), None)
-            if taken is None and len(self._taken) < MOST_SEATS:
-                taken = self._open_seat()
-            if taken is None:
-                self._told.add(key)
-                self.log.add(f"pool {key} is not shown: {MOST_SEATS} are already", level="warning")
-                continue
+        fresh = [
+            record
+            for record in sorted(seen.pools.values(), key=lambda record: record.born_ns)
+            if record.key not in self._settled and record.pid in living and not _publishes_itself(record)
+        ]
+        over = [record for record in fresh if is_over(record, seen.workers_of(record), living)]
+        self._settled.update(record.key for record in over)
+        self._missed += sum(record.key not in self._told for record in over)
+        hurried = self._missed >= MISSED
+        coming = [
+            record
+            for record in fresh
+            if record.key not in self._settled and (hurried or now - record.born_ns >= SETTLED * 1e9)
+        ]
+        if hurried and not coming and (not self._taken or any(taken.seat.free for taken in self._taken)):
+            # Where all are so brief, the last one is seen after its end.
+            coming = over[-1:]
+        for record in coming:
+            self._seat_pool(record, seen, living)
+
+    def _seat_pool(self, record: ObservedPool, seen: Observation, living: set[int]) -> None:
+        taken = next((taken for taken in self._taken if taken.seat.free), None)
+        if taken is None and len(self._taken) < MOST_SEATS:
+            taken = self._open_seat()
+        if taken is not None:
+            self._settled.add(record.key)
             taken.seat.seat(record)
+            self._take(taken.seat, seen, living)
+            # Of one that has ended, pictures are taken seldom.
+            taken.collector.request_frame()
             self._tell_found()
+        elif record.key not in self._told:
+            self._told.add(record.key)
+            text = f"pool {record.key} is not shown yet: {MOST_SEATS} are; it takes the place of the first that ends"
+            self.log.add(text, level="warning")
+
+    def _take(self, seat: Seat, seen: Observation, living: set[int]) -> None:
+        """Have the pool in a seat note what is there now."""
+        assert seat.pool is not None
+        record = seen.pools.get(seat.pool.key)
+        seat.pool.take(record, [] if record is None else seen.workers_of(record), living)
 
     def _follow_published(self, seen: Observation, living: set[int]) -> None:
         """Pools of poolmgr's engine in the program are on boards of their own: the app follows those."""

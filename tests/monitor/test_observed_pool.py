@@ -152,6 +152,39 @@ def test_dead_worker_loses_its_job_and_its_slot_goes_on() -> None:
     assert len(by_slot) == 2
 
 
+def test_worker_that_came_and_went_between_two_looks_is_counted_once() -> None:
+    """What a worker did that lived for less than a look is told, with its jobs; its cells may stay for a while."""
+    pool, tape, _ = opened()
+    brief = worker(3, done=1, busy_ns=5 * MS, finished=(task(0, sequence=0, outcome=layout.OK),), left_ns=9)
+    seen = record(submitted=1, finished=1, submissions=submitted(0), ends=(End(0, 5, layout.OK, 0),))
+    pool.take(seen, [worker(1), brief], {OWNER, 1})
+    pool.take(seen, [worker(1), brief], {OWNER, 1})
+    assert sum(span.done for span in tape.take() if isinstance(span, Ran)) == 1
+    snapshot = pool.snapshot("x")
+    job = snapshot.job(0)
+    assert job is not None
+    assert (job.args, job.message, job.pid) == ("(0)", "0", 3)
+    assert (snapshot.counts.tasks_done, [each.pid for each in snapshot.workers]) == (1, [1])
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "alive", "over"),
+    [
+        (layout.TERMINATED, 1, {OWNER}, True),
+        (layout.TERMINATED, 1, {OWNER, 1}, False),
+        (layout.CLOSED, 0, {OWNER}, True),
+        (layout.CLOSED, 1, {OWNER}, False),
+        (layout.OPEN, 0, {OWNER}, False),
+        (layout.GONE, 1, {OWNER, 1}, True),
+    ],
+)
+def test_pool_that_its_program_keeps_is_over(state: int, pending: int, alive: set[int], over: bool) -> None:
+    """A pool of which nothing more will come has ended, though its program lives and may keep the object."""
+    pool, _, _ = opened()
+    pool.take(record(state=state, submitted=1, finished=1 - pending), [worker(1)], alive)
+    assert pool.ended is over
+
+
 def test_job_that_was_to_die_is_killed_and_not_lost() -> None:
     """A job whose kill was asked for is told as killed."""
     pool, _, _ = opened()
