@@ -118,7 +118,7 @@ def shoot(folder: str, kills: int, rng: random.Random) -> tuple[int, int]:
             continue
         victim = rng.choice(alive)
         assert victim.running is not None
-        if acts.kill(victim, victim.running.job, victim.running.index).ok:
+        if acts.kill(victim, victim.running.job).ok:
             hits += 1
             deadline = time.monotonic() + LATE
         else:
