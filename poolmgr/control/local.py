@@ -181,6 +181,7 @@ class LocalControl:
                 name=request.name,
                 priority=request.priority,
                 timeout=request.timeout,
+                soft_timeout=request.soft_timeout,
                 retries=request.retries,
                 after=request.after,
             )

@@ -26,6 +26,8 @@ class Submit:
     items: str = ""
     #: The jobs that have to be done before; if one of them ends badly, it is cancelled.
     after: tuple[int, ...] = ()
+    #: Seconds after which an error is raised inside each, so that it may clean up.
+    soft_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ class JobSnapshot:
     name: str = ""
     #: Seconds that it, or each item of a map, may run; None if there is no limit.
     limit: float | None = None
+    #: The same, for the error that is raised inside it.
+    soft_limit: float | None = None
     priority: int = 0
     #: How often it, or each item of a map, is tried again.
     retries: int = 0

@@ -17,7 +17,7 @@ from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.tui.filter_fields import read_duration
 
 #: The options of a job, by the fields of the form.
-OPTIONS = ("name", "repeat", "priority", "timeout", "retries", "after", "items")
+OPTIONS = ("name", "repeat", "priority", "timeout", "soft", "retries", "after", "items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Draft:
     repeat: str = "1"
     priority: str = "0"
     timeout: str = ""
+    #: The soft time limit.
+    soft: str = ""
     retries: str = "0"
     #: The jobs that have to be done before.
     after: str = ""
@@ -62,11 +64,16 @@ def draft_of(job: JobSnapshot) -> Draft:
         arguments,
         job.name,
         priority=str(job.priority),
-        timeout="" if job.limit is None else f"{job.limit:.15g}s",
+        timeout=_limit(job.limit),
+        soft=_limit(job.soft_limit),
         retries=str(job.retries),
         after=", ".join(map(str, job.after)),
         note=note,
     )
+
+
+def _limit(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.15g}s"
 
 
 def read_target(typed: str) -> str:
@@ -97,7 +104,7 @@ def read_count(field: str, what: str, typed: str, least: int | None) -> int:
     return number
 
 
-def read_limit(typed: str) -> float | None:
+def read_limit(field: str, what: str, typed: str) -> float | None:
     """Seconds of ``30``, ``1.5s``, ``1h30m``; None if nothing stands there.
 
     Raises:
@@ -110,7 +117,7 @@ def read_limit(typed: str) -> float | None:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise FieldError("#timeout", f"time limit is a duration such as 30s or 1h30m, not {typed.strip()!r}")
+        raise FieldError(f"#{field}", f"{what} is a duration such as 30s or 1h30m, not {typed.strip()!r}")
     return seconds
 
 

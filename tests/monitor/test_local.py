@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -310,19 +311,26 @@ def test_a_call_is_repeated_under_its_name(bench: Bench) -> None:
     assert not bench.control.send(Submit("math:factorial", (5,), repeat=0)).ok
 
 
+def options_shown(bench: Bench) -> set[tuple[Any, ...]]:
+    """The options of all jobs, as the pool's picture has them."""
+    return {(job.limit, job.soft_limit, job.priority, job.retries) for job in bench.control.snapshot().jobs}
+
+
 def test_a_call_is_made_for_each_line_of_a_file(bench: Bench, tmp_path: Path) -> None:
     """Each line is the first argument of a job, and every job has the options of the form."""
     lines = tmp_path / "numbers.jsonl"
     lines.write_text("3\n4\n\n5\n")
     bench.control.send(Pause())
-    reply = bench.control.send(Submit("math:pow", (2,), priority=1, timeout=60, retries=1, items=str(lines)))
+    reply = bench.control.send(
+        Submit("math:pow", (2,), priority=1, timeout=60, soft_timeout=50, retries=1, items=str(lines))
+    )
     assert reply.text.startswith("3 jobs submitted, ")
     wait_until(lambda: len(bench.control.snapshot().jobs) == 3)
-    assert {(job.limit, job.priority, job.retries) for job in bench.control.snapshot().jobs} == {(60, 1, 1)}
+    assert options_shown(bench) == {(60, 50, 1, 1)}
     bench.control.send(Resume())
     wait_until(lambda: bench.control.snapshot().counts.done == 3)
     # Also once they are done: who edits one submits it with its own options.
-    assert {(job.limit, job.priority, job.retries) for job in bench.control.snapshot().jobs} == {(60, 1, 1)}
+    assert options_shown(bench) == {(60, 50, 1, 1)}
     assert sorted(job.message for job in bench.control.snapshot().jobs) == ["16.0", "25.0", "9.0"]
     refused = bench.control.send(Submit("math:pow", (2,), repeat=2, items=str(lines)))
     assert "leave times at 1" in refused.text

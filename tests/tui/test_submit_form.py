@@ -80,13 +80,25 @@ async def test_fields_are_submitted() -> None:
             ("retries", "2"),
             ("priority", "-1"),
             ("after", "7, 9"),
+            ("soft", "80s"),
         ):
             app.screen.query_one(f"#{field}", Input).value = value
         assert fields.typed["url"] == "s3://b/x"
         await pilot.press("enter")
         await until(pilot, lambda: control.requests)
         assert control.requests == [
-            Submit(FETCH, ("s3://b/x",), {"mode": [1], "k": 2}, "night", 1, -1, timeout=90.0, retries=2, after=(7, 9))
+            Submit(
+                FETCH,
+                ("s3://b/x",),
+                {"mode": [1], "k": 2},
+                "night",
+                1,
+                -1,
+                timeout=90.0,
+                retries=2,
+                after=(7, 9),
+                soft_timeout=80.0,
+            )
         ]
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
         await pilot.press("a")
@@ -107,6 +119,7 @@ async def test_fields_are_submitted() -> None:
         ("repeat", "0", "times is a whole number of 1 or more"),
         ("priority", "high", "priority is a whole number"),
         ("timeout", "soon", "time limit is a duration such as 30s"),
+        ("soft", "never", "soft time limit is a duration such as 30s"),
         ("timeout", "0", "time limit is a duration such as 30s"),
         ("retries", "-1", "retries is a whole number of 0 or more"),
         ("after", "7, soon", "after takes numbers of jobs, such as 7 or 7, 9, not '7, soon'"),
@@ -251,9 +264,19 @@ async def test_submit_and_open_shows_the_job() -> None:
 def test_a_job_is_edited_with_its_options() -> None:
     """The form of a job has its name, its time limit, its priority, its tries, and whom it was to run after."""
     draft = draft_of(
-        make_job(7, function="m.f", args="(1,)", name="night", limit=1.5, priority=-2, retries=3, after=(5, 6))
+        make_job(
+            7,
+            function="m.f",
+            args="(1,)",
+            name="night",
+            limit=1.5,
+            priority=-2,
+            retries=3,
+            after=(5, 6),
+            soft_limit=1.0,
+        )
     )
 
     assert (draft.name, draft.timeout, draft.priority, draft.retries) == ("night", "1.5s", "-2", "3")
-    assert draft.after == "5, 6"
-    assert read_limit(draft_of(make_job(7, limit=1234567.0)).timeout) == 1234567.0
+    assert (draft.after, draft.soft) == ("5, 6", "1s")
+    assert read_limit("timeout", "limit", draft_of(make_job(7, limit=1234567.0)).timeout) == 1234567.0

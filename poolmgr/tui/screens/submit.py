@@ -82,9 +82,10 @@ class SubmitScreen(ModalScreen[None]):
                 yield from _option("priority", draft.priority)
             with Horizontal(classes="fields"):
                 yield from _option("time limit", draft.timeout, "timeout", "none, or 30s")
+                yield from _option("soft", draft.soft, placeholder="none, or 25s")
                 yield from _option("retries", draft.retries)
-                yield from _option("after", draft.after, placeholder="job ids")
             with Horizontal(classes="fields"):
+                yield from _option("after", draft.after, placeholder="job ids")
                 yield from _option("file", draft.items, "items", "a job for each line; .jsonl: JSON")
             if len(self._pools) > 1:
                 with Horizontal(classes="fields"):
@@ -334,10 +335,11 @@ class SubmitScreen(ModalScreen[None]):
             self._value("name").strip(),
             read_count("repeat", "times", self._value("repeat"), 1),
             read_count("priority", "priority", self._value("priority"), None),
-            read_limit(self._value("timeout")),
+            read_limit("timeout", "time limit", self._value("timeout")),
             read_count("retries", "retries", self._value("retries"), 0),
             items,
             read_ids(self._value("after")),
+            read_limit("soft", "soft time limit", self._value("soft")),
         )
 
     def action_send(self, opening: bool = False) -> None:
