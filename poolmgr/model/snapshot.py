@@ -122,6 +122,7 @@ class JobSnapshot:
     args: str = ""
     slot: int | None = None
     pid: int | None = None
+    #: 0 if nobody knows when.
     submitted: float = 0.0
     started: float | None = None
     ended: float | None = None
@@ -149,6 +150,13 @@ class JobSnapshot:
     progress: Progress | None = None
     #: How its worker died, if that is why it is lost.
     death: Death | None = None
+
+    def queued(self, now: float) -> float | None:
+        """Seconds that it waited for a worker, or has waited; None if nobody knows when it was submitted."""
+        if not self.submitted:
+            return None
+        until = self.started if self.started is not None else self.ended if self.ended is not None else now
+        return max(0.0, until - self.submitted)
 
     def elapsed(self, now: float) -> float | None:
         """Seconds that it ran, or has been running at ``now``; None if it never started."""

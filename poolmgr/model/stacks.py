@@ -141,9 +141,15 @@ def frame_line(frame: Frame, source: str) -> str:
     return _line("", frame, lambda file, line: source)
 
 
+def place_text(frame: Frame) -> str:
+    """Where a frame is, in short: ``pool/crawl.py:12``."""
+    return f"{_short(frame.file)}:{frame.line}"
+
+
 def _line(before: str, frame: Frame, source: Source) -> str:
-    place = f"{_short(frame.file)}:{frame.line}"
-    return f"{before}{place:<{_PLACE}} {frame.function:<{_FUNCTION}} {source(frame.file, frame.line)}".rstrip()
+    return (
+        f"{before}{place_text(frame):<{_PLACE}} {frame.function:<{_FUNCTION}} {source(frame.file, frame.line)}".rstrip()
+    )
 
 
 def _short(file: str) -> str:

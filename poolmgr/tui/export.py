@@ -69,13 +69,13 @@ def jobs_csv(jobs: Iterable[JobSnapshot], now: float) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for job in jobs:
-        begun = job.started if job.started is not None else job.ended if job.ended is not None else now
+        queued = job.queued(now)
         reckoned = {
             "worker": "" if job.slot is None else f"w{job.slot + 1}",
-            "submitted": _iso(job.submitted),
+            "submitted": _iso(job.submitted or None),
             "started": _iso(job.started),
             "ended": _iso(job.ended),
-            "queued_s": f"{max(0.0, begun - job.submitted):.6f}",
+            "queued_s": "" if queued is None else f"{queued:.6f}",
             "elapsed_s": "" if (elapsed := job.elapsed(now)) is None else f"{elapsed:.6f}",
         }
         values = [reckoned.get(name, getattr(job, name, None)) for name in COLUMNS]

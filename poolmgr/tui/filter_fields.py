@@ -116,9 +116,8 @@ def job_error(job: JobSnapshot) -> str:
     return text.partition(":")[0] if job.state.retryable else ""
 
 
-def _queued(job: JobSnapshot, moment: Moment) -> float:
-    until = job.started if job.started is not None else job.ended if job.ended is not None else moment.now
-    return max(0.0, until - job.submitted)
+def _queued(job: JobSnapshot, moment: Moment) -> float | None:
+    return job.queued(moment.now)
 
 
 def _of_worker(get: Callable[[WorkerSnapshot], object]) -> Callable[[JobSnapshot, Moment], object]:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.helpers.commands import PATIENCE, poolmgr, started
+from tests.helpers.terminal import terminal
 from tests.helpers.wait import wait_until
 
 
@@ -90,3 +91,11 @@ def test_signal_ends_it_with_all_its_processes(signum: signal.Signals, words: st
         assert process.returncode == 128 + signum
         assert stderr.splitlines()[-1] == f"{words}: the demo did not get to its end"
         wait_until(lambda: not any(each.is_running() for each in waiting), what="both processes are gone")
+
+
+def test_script_that_ends_before_its_screen_is_there(tmp_path: Path) -> None:
+    """A script that is over before its screen is there leaves what it printed, and no traceback of ours."""
+    with terminal("demo", "errors", "--quick", cwd=tmp_path) as screen:
+        assert screen.wait() == 0
+        assert b"/poolmgr/tui/" not in screen.written
+        assert "figures: " in screen.read()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.guide_pictures import SHOTS
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guide"
 CHINESE = GUIDE / "zh"
@@ -52,6 +54,24 @@ def test_chinese_page_follows_the_english_one(name: str) -> None:
     english = (GUIDE / name).read_text(encoding="utf-8")
     chinese = (CHINESE / name).read_text(encoding="utf-8")
     assert shape(chinese) == shape(english), f"what changed in docs/guide/{name} has to change in zh/{name} too"
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - {"README.md"}))
+def test_page_has_its_picture(name: str) -> None:
+    """Each page shows its demo on the screen, in both languages the same small picture, which the command can take."""
+    topic = name.removesuffix(".md")
+    for folder, way in ((GUIDE, ""), (CHINESE, "../")):
+        pictures = re.findall(r"^!\[[^\]]+\]\((.*)\)$", (folder / name).read_text(encoding="utf-8"), re.MULTILINE)
+        assert pictures == [f"{way}pictures/{topic}.svg"]
+    picture = GUIDE / "pictures" / f"{topic}.svg"
+    assert picture.stat().st_size < 120_000
+    assert picture.read_text(encoding="utf-8").rstrip().endswith("</svg>")
+    assert topic in SHOTS
+
+
+def test_every_picture_is_on_a_page() -> None:
+    """There is no picture that no page shows."""
+    assert {f"{picture.stem}.md" for picture in (GUIDE / "pictures").glob("*.svg")} == set(PAGES) - {"README.md"}
 
 
 def test_chinese_guide_has_no_page_of_its_own() -> None:

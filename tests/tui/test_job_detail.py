@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+
 from poolmgr.model.requests import Retry
 from poolmgr.model.states import JobState
 from poolmgr.tui.app import PoolmgrApp
+from poolmgr.tui.export import jobs_csv
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
+from poolmgr.tui.widgets.job_text import describe
 from tests.helpers.fake_control import NOW, FakeControl, make_job, make_snapshot
 from tests.helpers.pilot import screen_text, until
 
@@ -98,3 +102,15 @@ async def test_ctrl_c_copies_what_the_mouse_has_selected() -> None:
         await pilot.mouse_up(offset=(column + len("pipeline.resize") - 1, row))
         await pilot.press("ctrl+c")
         assert app.clipboard == "pipeline.resize"
+
+
+def test_job_of_unknown_age_is_told_without_it() -> None:
+    """Of a job of which nobody knows when it was submitted, nothing says since when, or for how long it waited."""
+    job = make_job(6, JobState.LOST, submitted=0.0, started=None)
+    assert job.queued(NOW) is None
+    text = describe(job, make_snapshot(jobs=(job,))).plain
+    assert "ended" in text
+    assert "submitted" not in text
+    assert "queued" not in text
+    rows = list(csv.DictReader(jobs_csv([job], NOW).splitlines()))
+    assert (rows[0]["submitted"], rows[0]["queued_s"]) == ("", "")

@@ -108,7 +108,8 @@ class View(PoolScreen):
     def is_seen(self) -> bool:
         """Whether it is on the screen, maybe behind a dialog."""
         top = next((screen for screen in reversed(self.app.screen_stack) if not screen.is_modal), None)
-        return top is self
+        # One that comes when the app is about to leave gets nothing in it any more.
+        return top is self and bool(self.children)
 
     @property
     def is_mine(self) -> bool:

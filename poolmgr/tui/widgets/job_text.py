@@ -111,11 +111,8 @@ def how_far(progress: Progress) -> str:
 
 def _spent(job: JobSnapshot, now: float) -> list[Part]:
     """How long it waited and how long it ran, as parts of one bar."""
-    ran = job.elapsed(now)
-    if ran is None or job.started is None:
-        return []
-    waited = max(0.0, job.started - job.submitted)
-    if waited + ran <= 0:
+    ran, waited = job.elapsed(now), job.queued(now)
+    if ran is None or waited is None or waited + ran <= 0:
         return []
     cells = round(BAR * waited / (waited + ran))
     return [
@@ -185,9 +182,8 @@ def _where(job: JobSnapshot, now: float) -> str:
 
 
 def _times(job: JobSnapshot, now: float) -> str:
-    parts = [f"submitted {time_of_day(job.submitted)}"]
-    until = job.started if job.started is not None else job.ended if job.ended is not None else now
-    parts.append(f"queued {duration(max(0.0, until - job.submitted))}")
+    queued = job.queued(now)
+    parts = [] if queued is None else [f"submitted {time_of_day(job.submitted)}", f"queued {duration(queued)}"]
     if job.started is not None:
         parts.append(f"started {time_of_day(job.started)}")
     if job.ended is not None:

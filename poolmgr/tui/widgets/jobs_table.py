@@ -101,9 +101,8 @@ class JobsTable(ListTable[JobSnapshot]):
     def _elapsed(self, job: JobSnapshot, width: int) -> Cell:
         return duration(job.elapsed(self._moment.now))
 
-    def _queued_seconds(self, job: JobSnapshot) -> float:
-        until = job.started if job.started is not None else job.ended if job.ended is not None else self._moment.now
-        return max(0.0, until - job.submitted)
+    def _queued_seconds(self, job: JobSnapshot) -> float | None:
+        return job.queued(self._moment.now)
 
     def _queued(self, job: JobSnapshot, width: int) -> Cell:
         return duration(self._queued_seconds(job)), "dim"

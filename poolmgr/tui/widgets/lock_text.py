@@ -7,15 +7,17 @@ from textual.content import Content
 from poolmgr.model.lock_rows import LockRow, deadlock_text, ends_text, state_text, who, worker_of
 from poolmgr.model.sizes import in_bytes
 from poolmgr.model.snapshot import PoolSnapshot
-from poolmgr.model.stacks import Frame, frame_line
-from poolmgr.model.sync import Deadlock, SyncSnapshot, SyncState, ThreadStack
-from poolmgr.tui.format import count, duration, fine, harmless, plural, rate, time_of_day
+from poolmgr.model.stacks import Frame, place_text
+from poolmgr.model.sync import Call, Deadlock, SyncSnapshot, SyncState
+from poolmgr.tui.format import count, duration, fine, fit, harmless, plural, rate, time_of_day
 from poolmgr.tui.marks import JOB_STYLES, lock_mark
 
 Part = tuple[str, str]
 
 #: Waiters that are told of one object.
 MOST = 6
+#: Cells of a line of source.
+SOURCE = 40
 #: What stands where nothing is tracked.
 UNTRACKED = (
     "The locks, queues, pipes and shared values of this pool's program are not tracked. Start the program with "
@@ -90,15 +92,22 @@ def _stacks(row: LockRow, deadlock: Deadlock | None, snapshot: PoolSnapshot) -> 
     sync = snapshot.sync or SyncSnapshot()
     chain = () if deadlock is None else deadlock.chain
     stamps = dict.fromkeys([*(link.stamp for link in chain), *(waiter.stamp for waiter in row.waiters[:MOST])])
+    stacks = [stack for stack in map(sync.stack, stamps) if stack is not None]
+    calls = [[_told(call) for call in stack.calls] for stack in stacks]
+    widths = [max((len(call[part]) for told in calls for call in told), default=0) for part in (0, 1)]
     parts: list[Part] = []
-    for stack in filter(None, map(sync.stack, stamps)):
+    for stack, told in zip(stacks, calls, strict=True):
         parts += _field("" if parts else "stack", harmless(who(snapshot, stack.pid, stack.thread)))
-        parts += [(f"          {line}\n", "") for line in _calls(stack)]
+        for place, function, source in told:
+            parts.append((f"          {place:<{widths[0]}}  {function:<{widths[1]}}  ", ""))
+            parts.append((f"{source}\n", "$text-muted"))
     return parts
 
 
-def _calls(stack: ThreadStack) -> list[str]:
-    return [harmless(frame_line(Frame(call.file, call.line, call.function), call.source)) for call in stack.calls]
+def _told(call: Call) -> tuple[str, str, str]:
+    """Where it is, in what, and its line, so short that a stack stays a list on most screens."""
+    place, source = place_text(Frame(call.file, call.line, call.function)), harmless(call.source)
+    return harmless(place), harmless(call.function), fit(source, SOURCE) if len(source) > SOURCE else source
 
 
 def _taken(row: LockRow) -> str:
