@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.helpers.commands import PATIENCE
 from tests.helpers.terminal import Terminal, terminal
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guide" / "pictures"
@@ -28,6 +27,8 @@ END, CLEAR = "\x1b[F", "\x15"
 CLICK = f"\x1b[<0;{COLUMNS - 20};{LINES - 2}M\x1b[<0;{COLUMNS - 20};{LINES - 2}m"
 #: Seconds after which the keys are pressed again.
 AGAIN = 3.0
+#: Seconds that a run is watched for its moment: the longest demo takes about fifteen.
+LONGEST = 20.0
 #: Runs of a demo that may miss the moment.
 RUNS = 6
 
@@ -68,13 +69,11 @@ def take(name: str, shot: Shot, file: Path) -> bool:
             ("run", "--name", name, sys.executable, "-i", str(DEMOS / f"{name}.py")) if shot.stays else ("demo", name)
         )
         with terminal(*command, cwd=Path(folder), columns=COLUMNS, lines=LINES) as screen:
-            screen.wait_for("?help")
-            screen.type(CLICK)
-            deadline, pressed = time.monotonic() + PATIENCE, 0.0
+            deadline, pressed = time.monotonic() + LONGEST, 0.0
             while screen.process.poll() is None and time.monotonic() < deadline:
                 # Once more now and then: a pool that they lead to may not have been there.
-                if time.monotonic() - pressed > AGAIN:
-                    screen.type(shot.keys)
+                if "?help" in screen.read() and time.monotonic() - pressed > AGAIN:
+                    screen.type(CLICK + shot.keys)
                     pressed = time.monotonic()
                 if shown(shot, screen.read()) and export(screen, picture) and shown(shot, text_of(picture)):
                     file.write_bytes(picture.read_bytes())
