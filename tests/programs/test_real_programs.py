@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ class Real:
     script: str = ""
     #: A part of what the screen calls its engine.
     engine: str = "Pool"
+    #: So often the sources are there, for a program that is quick.
+    copies: int = 1
 
 
 JOBLIB = """
@@ -71,7 +74,7 @@ PROGRAMS = [
     Real("black", ("-m", "black", "-W", "2", "."), ("json", "http", "dbm"), engine="ProcessPoolExecutor"),
     Real("pylint", ("-m", "pylint", "-j", "2", "--disable=all", "--enable=E", "json", "html", "dbm"),
          ("json", "html", "dbm"), engine="ProcessPoolExecutor"),
-    Real("compileall", ("-m", "compileall", "-q", "-j", "2", "."), MANY, engine="ProcessPoolExecutor"),
+    Real("compileall", ("-m", "compileall", "-q", "-j", "2", "."), MANY, engine="ProcessPoolExecutor", copies=4),
     Real("joblib-multiprocessing", ("script.py",), script=JOBLIB.format("multiprocessing")),
     Real("joblib-loky", ("script.py",), script=JOBLIB.format("loky"), engine="loky"),
     Real("tqdm", ("script.py",), script=TQDM),
@@ -82,16 +85,28 @@ def prepare(real: Real, folder: Path) -> Path:
     """A folder with what the program works on."""
     folder.mkdir(parents=True)
     left_out = shutil.ignore_patterns("__pycache__", "data", "*.so")
-    for source in real.sources:
-        shutil.copytree(STDLIB / source, folder / source, ignore=left_out)
+    for copy in range(real.copies):
+        for source in real.sources:
+            place = folder / f"copy{copy}" / source if real.copies > 1 else folder / source
+            shutil.copytree(STDLIB / source, place, ignore=left_out)
     if real.script:
         (folder / "script.py").write_text(textwrap.dedent(real.script))
     return folder
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def tree(folder: Path) -> dict[str, object]:
     """All files with what is in them."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(path.relative_to(folder)): content(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def content(path: Path) -> object:
+    """Its bytes; of compiled Python what stands before the code, and the code.
+
+    The same code has other bytes where other files were compiled before it in the same process: a constant that
+    something else shares is marked as such.
+    """
+    data = path.read_bytes()
+    return (data[:16], marshal.loads(data[16:])) if path.suffix == ".pyc" else data
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -54,7 +54,7 @@ def test_enter_opens_the_line_in_the_editor(tmp_path: Path, monkeypatch: pytest.
         screen.type("state:F\r")
         wait_until(lambda: re.search(r"^> +2 F", screen.read(), re.MULTILINE), what="the failed job alone")
         screen.type("\r")
-        screen.wait_for(", line 5, in fail")
+        screen.wait_for("raise KeyError(key)")
         screen.type("\r")
         wait_until(lambda: told.exists() and opened.exists() and len(told.read_text().splitlines()) == 4)
         assert told.read_text().splitlines() == ["-u", "NONE", "+5", str(tmp_path / "broken.py")]
@@ -63,7 +63,7 @@ def test_enter_opens_the_line_in_the_editor(tmp_path: Path, monkeypatch: pytest.
         screen.process.send_signal(signal.SIGINT)
         screen.type("saved\r")
         wait_until(lambda: told.read_text().endswith("saved\n"))
-        screen.wait_for(", line 5, in fail")
+        screen.wait_for("raise KeyError(key)")
         screen.type("1")
         screen.wait_for("D✓ follow")
         assert b'Traceback (most recent call last):\r\n  File "/' not in screen.written
