@@ -148,6 +148,8 @@ class Slots:
         if generation <= 0:
             return None
         mutex, owner, role = kind in MUTEXES, words[base + at.OWNER], at.ROLES[words[base + at.ROLE]]
+        machinery = at.MACHINES[words[base + at.MACHINERY]]
+        counted = mutex and not machinery
         file, line = self._text(base, at.FILE_AT, at.FILE_SIZE), words[base + at.LINE]
         waits = sorted(self._waits.get(base, ()), key=lambda waiter: waiter.stamp)
         each = SyncObject(
@@ -158,14 +160,14 @@ class Slots:
             line=line,
             made=words[base + at.CREATED] / 1e9,
             maker=words[base + at.MAKER],
-            machinery=at.MACHINES[words[base + at.MACHINERY]],
+            machinery=machinery,
             part_of=self._owner(owner) if owner else None,
             role=role,
             holder=self._holder(base) if mutex else None,
             waiters=tuple(replace(waiter, what=_WANTS.get(role, "")) for waiter in waits),
-            acquires=words[base + at.ACQUIRES] if mutex else None,
-            contended=words[base + at.CONTENDED] if mutex else None,
-            waited=words[base + at.WAITED] / 1e9 if mutex else None,
+            acquires=words[base + at.ACQUIRES] if counted else None,
+            contended=words[base + at.CONTENDED] if counted else None,
+            waited=words[base + at.WAITED] / 1e9 if counted else None,
         )
         return each if words[base + at.GENERATION] == generation else None
 

@@ -21,7 +21,7 @@ from dataclasses import replace
 from poolmgr.hook.site.poolmgr_hook import lock_table as at
 from poolmgr.model import waits
 from poolmgr.model.requests import Reply
-from poolmgr.model.sync import MUTEXES, QUEUES, SEMAPHORES, Deadlock, SyncObject, SyncSnapshot, Waiter
+from poolmgr.model.sync import QUEUES, SEMAPHORES, Deadlock, SyncObject, SyncSnapshot, Waiter
 from poolmgr.model.times import RECENT
 from poolmgr.monitor.lock_slots import Slots
 from poolmgr.monitor.sockets import Sockets
@@ -146,8 +146,8 @@ class LockReader:
             each,
             depth=None if room is None else most - room,
             limit=most if most < at.UNBOUNDED else None,
-            puts=self._slots.word(each, at.PUTS),
-            gets=self._slots.word(each, at.GETS),
+            puts=None if each.machinery else self._slots.word(each, at.PUTS),
+            gets=None if each.machinery else self._slots.word(each, at.GETS),
         )
 
     def _shared(self, each: SyncObject) -> SyncObject:
@@ -251,7 +251,7 @@ def _changed(each: SyncObject, first: Look, last: Look) -> SyncObject:
     known = first[4] is not None and last[4] is not None
     return replace(
         each,
-        waiting=max(0.0, last[1] - first[1]) / span if each.kind in MUTEXES else None,
+        waiting=None if each.acquires is None else max(0.0, last[1] - first[1]) / span,
         rate_in=None if each.puts is None else max(0, last[2] - first[2]) / span,
         rate_out=None if each.gets is None else max(0, last[3] - first[3]) / span,
         change=((last[4] or 0.0) - (first[4] or 0.0)) / span if known else None,

@@ -181,6 +181,13 @@ def talk(ctx: Any) -> None:
     unused.close()
 
 
+def pool(ctx: Any) -> None:
+    """A pool with nothing to do: one of its workers waits for a task, and the other one for its turn."""
+    with ctx.Pool(2) as workers:
+        workers.map(abs, range(100))
+        say_ready()
+
+
 def say_ready() -> None:
     """Tell the test, and stay until it lets go of this program's input."""
     os.write(1, b"ready\n")
@@ -188,5 +195,5 @@ def say_ready() -> None:
 
 
 if __name__ == "__main__":
-    modes = (crossed, threads, abandoned, patient, busy, objects, talk)
+    modes = (crossed, threads, abandoned, patient, busy, objects, talk, pool)
     {mode.__name__: mode for mode in modes}[sys.argv[1]](multiprocessing.get_context(sys.argv[2]))

@@ -308,6 +308,23 @@ def test_both_ways_of_a_pipe_are_told(run_folder: str, method: str) -> None:
             assert (unused.bytes_first, unused.bytes_second, unused.bytes_waiting) == (0, None, 0)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_locks_of_a_pool_tell_who_has_them(run_folder: str, method: str) -> None:
+    """Of a pool's own locks it is told who has them and who has waited for long, and nothing is counted."""
+    with program(run_folder, "pool", method) as (child, reader):
+
+        def reading(sync: SyncSnapshot) -> list[SyncObject]:
+            locks = (each for each in sync.objects if sync.whole(each).machinery and each.role == "reading")
+            return [each for each in locks if each.holder is not None and each.waiters]
+
+        (lock,) = reading(picture(reader, reading))
+        assert lock.holder is not None
+        workers = {lock.holder.pid, *(waiter.pid for waiter in lock.waiters)}
+        assert len(workers) == 2
+        assert workers <= set(descendants(child.pid))
+        assert (lock.acquires, lock.contended, lock.waiting) == (None, None, None)
+
+
 def test_locks_can_be_left_alone(run_folder: str) -> None:
     """Without tracking the program's locks are the plain ones, and nothing is written."""
     with program(run_folder, "crossed", "fork", locks=False) as (_, reader):

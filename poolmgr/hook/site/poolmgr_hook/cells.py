@@ -150,9 +150,10 @@ class Cells:
     def end(self) -> None:
         """The result is sent."""
         words = self.words
-        if not words[TASK] & 1:
+        task = words[TASK]
+        if not task & 1:
             return
-        now, since, items = monotonic_ns(), words[SINCE], words[ITEMS]
+        now = monotonic_ns()
         if now >= self._until:
             self._until, self._room, self._room_bad = now + _WINDOW, _MOST, _MOST_BAD
         told = False
@@ -163,13 +164,13 @@ class Cells:
             self._room_bad -= 1
             told = self._tell(now)
         self._value = None
-        words[TASK] += 1
+        words[TASK] = task + 1
         if told:
             # Not before: RING says where the arguments of a task are that runs.
             words[RING] += 1
             self._text_at = layout.CELL_TEXTS_AT + words[RING] % layout.CELL_RING * layout.TEXT_SIZE
-        words[BUSY] += now - since
-        words[ITEMS_DONE] += items
+        words[BUSY] += now - words[SINCE]
+        words[ITEMS_DONE] += words[ITEMS]
         words[FAILED if self._failed else DONE] += 1
 
     def _tell(self, now: int) -> bool:

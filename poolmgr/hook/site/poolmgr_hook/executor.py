@@ -45,8 +45,8 @@ _KINDS = {
 #: Passes between two looks around: two are made for each call.
 _LOOK = 64
 
-#: What is kept of executors, by their manager threads.
-_owners: weakref.WeakKeyDictionary[Any, ExecutorOwner] = weakref.WeakKeyDictionary()
+#: What is kept of executors.  Their manager threads have it too: to look it up here takes as long as all that is noted.
+_owners: weakref.WeakSet[ExecutorOwner] = weakref.WeakSet()
 
 
 class ExecutorOwner:
@@ -215,7 +215,8 @@ def _watch_manager(manager: Any, kind: str) -> None:
         make(self, executor)
         try:
             if files.folder():
-                _owners[self] = ExecutorOwner(self, executor, kind)
+                self._poolmgr_owner = owner = ExecutorOwner(self, executor, kind)
+                _owners.add(owner)
         except Exception as error:  # an executor of a kind that is not known here works, and is not seen
             files.note(f"an executor is not watched: {type(error).__name__}: {error}")
 
@@ -245,7 +246,7 @@ def _watch_manager(manager: Any, kind: str) -> None:
 
 
 def _tell(manager: Any, what: str, *args: Any) -> None:
-    owner = _owners.get(manager)
+    owner = manager.__dict__.get("_poolmgr_owner")
     if owner is not None:
         try:
             getattr(owner, what)(*args)
@@ -255,7 +256,7 @@ def _tell(manager: Any, what: str, *args: Any) -> None:
 
 def _forget_in_child() -> None:
     """A forked child owns none of its parent's executors."""
-    for owner in list(_owners.values()):
+    for owner in list(_owners):
         owner.detach()
     _owners.clear()
 

@@ -188,6 +188,9 @@ def _count(queue: Any) -> None:
     words = table().words
     if slot is None or words[slot[0] + at.GENERATION] != slot[1] or not words[slot[0] + at.OWNER]:
         return
+    if words[slot[0] + at.MACHINERY]:
+        # What passes through a pool's own queues is counted as jobs.
+        return
     base = at.FIRST + (words[slot[0] + at.OWNER] - 1) * at.SLOT_WORDS
     if words[base + at.KIND] in (at.QUEUE, at.JOINABLE):
         generation = words[base + at.GENERATION]

@@ -6,6 +6,8 @@ for it, in memory that an observer reads (``lock_table.py``).  Nothing is pickle
 inherits the slot with the object, one that was spawned finds it by the semaphore's name.
 
 ``acquire`` tries without waiting first, which is all that a free lock costs.  Only who has to wait says so in a cell.
+The locks of a pool's own queues are taken twice for each job, and idle workers wait there most of their lives: of these
+it is told who has them, and who has waited for a second; nothing is counted.  A pool's semaphores are left alone.
 A thread that waits for a Lock or an RLock without a limit waits in slices of a second.  Between two of them it looks
 whether an operator has ordered it to release the lock for a holder that is dead; nobody else could do that, since the
 semaphore of a forked program has no name in the system.  One waiter is ordered at a time, and it clears HOLDER first,
@@ -196,8 +198,13 @@ def _track(lock: Any, kind: int, base: int, generation: int) -> None:
     """Put our ``acquire`` and ``release`` in the place of the plain ones."""
     lock._poolmgr_slot = base, generation
     sem = lock._semlock
-    if kind in (at.LOCK, at.RLOCK):
+    machinery = table().words[base + at.MACHINERY]
+    if kind == at.LOCK and machinery:
+        acquire, release = _inner_mutex(sem, base, generation)
+    elif kind in (at.LOCK, at.RLOCK):
         acquire, release = _mutex(sem, kind == at.RLOCK, base, generation)
+    elif machinery:
+        return
     else:
         acquire, release = _semaphore(sem, base, generation), sem.release
     lock._poolmgr_lock = acquire, release
@@ -235,6 +242,35 @@ def _mutex(sem: Any, recursive: bool, base: int, generation: int) -> tuple[Calla
 
     def release() -> None:
         if (not recursive or (count() == 1 and is_mine())) and words[current] == generation:
+            words[holder] = 0
+        plain_release()
+
+    return acquire, release
+
+
+def _inner_mutex(sem: Any, base: int, generation: int) -> tuple[Callable[..., bool], Callable[[], None]]:
+    """The same of a Lock of a pool's own."""
+    known = table()
+    plain_acquire, plain_release = sem.acquire, sem.release
+    words, now = known.words, at.now
+    current, holder, since = base + at.GENERATION, base + at.HOLDER, base + at.SINCE
+
+    def acquire(block: Any = True, timeout: Any = None) -> bool:
+        if not plain_acquire(block, SLICE if timeout is None else timeout) and (
+            timeout is not None or not block or not _wait(sem, block, timeout, base, generation, True)
+        ):
+            return False
+        try:
+            if words[current] == generation:
+                words[since] = now()
+                words[holder] = known.me.word
+        except BaseException:  # as above
+            release()
+            raise
+        return True
+
+    def release() -> None:
+        if words[current] == generation:
             words[holder] = 0
         plain_release()
 

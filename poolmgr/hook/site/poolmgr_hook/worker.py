@@ -21,6 +21,7 @@ import time
 from . import files, stacks
 from .cells import Cells
 from .errors import JobStopped
+from .layout import HOLD, LEAVE, READY
 from .shape import in_place_of
 
 TYPE_CHECKING = False
@@ -78,20 +79,31 @@ def follow_pool(inqueue: Any, outqueue: Any, cells: Cells) -> None:
     """Note the tasks that a stock Pool's worker takes, and the results that it gives."""
     real_get, real_put = inqueue.get, outqueue.put
 
+    # Both run once for each job, however short: words are read here, and not by a call for each.
     def get() -> Any:
-        cells.ready()
-        if cells.asked_to_leave():
+        words = cells.words
+        if not words[READY]:
+            cells.ready()
+        if words[LEAVE]:
             # What the pool itself sends when it closes.
             return None
         task = real_get()
         if task is not None:
-            cells.begin(*task[:5])
-            if cells.held:
+            job, index, func, args, kwds = task
+            cells.begin(job, index, func, args, kwds)
+            if words[HOLD]:
                 _wait_while_held(cells)
         return task
 
     def put(result: Any) -> None:
-        _send(cells, real_put, result, *result[2])
+        good, value = result[2]
+        cells.sending(good, value)
+        try:
+            real_put(result)
+        except BaseException:  # raised again: users' code, which pickles the result
+            cells.not_sent()
+            raise
+        cells.end()
 
     inqueue.get, outqueue.put = get, put
 
@@ -119,20 +131,15 @@ def follow_executor(calls: Any, results: Any, cells: Cells) -> None:
             return
         if cells.asked_to_leave() and hasattr(item, "exit_pid"):
             item.exit_pid = os.getpid()
-        _send(cells, real_put, item, item.exception is None, getattr(item, "result", None))
+        cells.sending(item.exception is None, getattr(item, "result", None))
+        try:
+            real_put(item)
+        except BaseException:  # as above
+            cells.not_sent()
+            raise
+        cells.end()
 
     calls.get, results.put = get, put
-
-
-def _send(cells: Cells, put: Any, result: Any, good: bool, value: Any) -> None:
-    """Have the pool's own code send a result, and note whether it went."""
-    cells.sending(good, value)
-    try:
-        put(result)
-    except BaseException:  # raised again: users' code, which pickles the result
-        cells.not_sent()
-        raise
-    cells.end()
 
 
 def _wait_while_held(cells: Cells) -> None:
