@@ -84,7 +84,9 @@ class Terminal:
             if time.monotonic() > deadline:
                 raise AssertionError(f"it did not end:\n{self.read()}")
             self.read()
-        self.read()
+        # Each read takes what fits into the kernel's buffer, and there may be more.
+        while select.select([self.owner], [], [], LOOK)[0]:
+            self.read()
         return self.process.returncode
 
     def family(self) -> list[psutil.Process]:

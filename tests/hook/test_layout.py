@@ -96,7 +96,7 @@ def test_record_tells_jobs_and_facts(folder: str) -> None:
     record.batch(-1, -1)
     record.describe(8, layout.IMAP, "script.work", -1, -1)
     assert record.submitted()
-    assert record.ended(good=True)
+    assert record.ended(True)
     record.tell_end(7, layout.OK)
     record.seen(4)
     (pool,) = read(folder).pools.values()

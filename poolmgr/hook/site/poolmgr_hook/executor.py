@@ -129,7 +129,7 @@ class ExecutorOwner:
         if number is not None:
             good = item.exception is None
             self.record.words[layout.P_GOOD if good else layout.P_BAD] += 1
-            if self.record.ended(good=good):
+            if self.record.ended(good):
                 outcome, failure = (layout.OK, -1) if good else (layout.ERROR, failures.tell(item.exception))
                 self.record.tell_end(number, outcome, failure)
 
@@ -137,7 +137,7 @@ class ExecutorOwner:
         """All that is pending fails now."""
         for number in list(manager.pending_work_items):
             self.record.words[layout.P_LOST] += 1
-            if self.record.ended(good=False):
+            if self.record.ended(False):
                 self.record.tell_end(number, layout.WORKER_LOST)
         self.record.words[layout.P_DEATHS] += 1
         self.record.state(layout.TERMINATED)

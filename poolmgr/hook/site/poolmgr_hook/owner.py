@@ -32,6 +32,7 @@ _KINDS = {
 _SIZED = (list, tuple, range, dict, set, frozenset, str, bytes)
 #: Results remembered to tell whether a worker that died while it sent one had sent it.  It died among the last ones.
 _RECENT = 2048
+_GOOD = layout.P_GOOD
 #: Passes between two looks around: a pass is made for each result.
 _EAR = 64
 
@@ -112,7 +113,7 @@ class Owner:
     def ended(self, job: int, result: Any) -> None:
         """A job has left the cache."""
         good = getattr(result, "_success", True)
-        if not self.record.ended(good=good):
+        if not self.record.ended(good):
             return
         error = None if good else getattr(result, "_value", None)
         if good:
@@ -124,21 +125,26 @@ class Owner:
 
     def taking(self, get: Callable[[], Any]) -> Callable[[], Any]:
         """The result handler's way from the workers, counted, without the losses of what was not lost."""
-        words, recent = self.record.words, self._recent
+        words, remember, recent = self.record.words, self._recent.append, self._recent
 
         def quick_get() -> Any:
             while True:
                 result = get()
                 if result is None:
                     return None
-                key, (good, value) = result[:2], result[2]
-                if not good and type(value) is WorkerLost and (value.job, value.index) == key:
+                job, index, (good, value) = result
+                key = job, index
+                if good:
+                    remember(key)
+                    words[_GOOD] += 1
+                    return result
+                if type(value) is WorkerLost and (value.job, value.index) == key:
                     if key in recent:
                         # The worker died after it had sent this result.
                         continue
                     words[layout.P_LOST] += 1
-                recent.append(key)
-                words[layout.P_GOOD if good else layout.P_BAD] += 1
+                remember(key)
+                words[layout.P_BAD] += 1
                 return result
 
         return quick_get

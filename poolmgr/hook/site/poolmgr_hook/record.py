@@ -39,6 +39,8 @@ _numbers = itertools.count(1)
 #: Nanoseconds, and events in as many that are told one by one.  The rings then reach back for more than 0.2 s at any
 #: rate, and a program that submits as fast as it can pays a fraction of a microsecond for a job.
 _WINDOW = 50_000_000
+#: Written for each job, however short.
+_SUBMITTED, _FINISHED = layout.P_SUBMITTED, layout.P_FINISHED
 _MOST = 80
 #: Ends of failed jobs that are told besides: of them more is to be known than their number.
 _MOST_BAD = 20
@@ -91,7 +93,7 @@ class Record:
 
     def submitted(self) -> bool:
         """A job was given to the pool. Whether it is to be described."""
-        self.words[layout.P_SUBMITTED] = next(self._submitted)
+        self.words[_SUBMITTED] = next(self._submitted)
         return self._coming.has_room()
 
     def batch(self, tasks: int, items: int) -> None:
@@ -110,9 +112,9 @@ class Record:
         layout.SUBMISSION.pack_into(self._memory, at, job, monotonic_ns(), tasks, items, name, kind)
         self.words[layout.P_RING] = number + 1
 
-    def ended(self, *, good: bool) -> bool:
+    def ended(self, good: bool) -> bool:
         """A job has ended, well or badly. Whether it is to be told which."""
-        self.words[layout.P_FINISHED] = next(self._ended)
+        self.words[_FINISHED] = next(self._ended)
         return self._going.has_room() or (not good and self._failing.has_room())
 
     def tell_end(self, job: int, outcome: int, failure: int = -1) -> None:
