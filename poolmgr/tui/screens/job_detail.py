@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui import sources
-from poolmgr.tui.editor import open_place
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.messages import SourcesRead
 from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import Target
-from poolmgr.tui.screens.worker_acts import WorkerScreen
+from poolmgr.tui.screens.detail import DetailScreen
 from poolmgr.tui.sources import assembled, places_by_line
 from poolmgr.tui.widgets.header import PoolHeader
 from poolmgr.tui.widgets.job_text import job_parts
@@ -25,7 +24,7 @@ from poolmgr.tui.widgets.log_view import LogView
 from poolmgr.tui.widgets.source_pane import SourcePane
 
 
-class JobDetail(WorkerScreen):
+class JobDetail(DetailScreen):
     """Follows one job from frame to frame; ``n`` and ``N`` go to other jobs that ended badly."""
 
     AUTO_FOCUS = "#job"
@@ -91,14 +90,6 @@ class JobDetail(WorkerScreen):
         """The text has more to say."""
         self._sources |= message.found
         self._take(self.cockpit.snapshot)
-
-    @on(SourcePane.Opened)
-    def _place_opened(self, event: SourcePane.Opened) -> None:
-        open_place(self.cockpit, event.place)
-
-    @on(SourcePane.CursorMoved)
-    def _cursor_moved(self) -> None:
-        self.query_one(KeyBar).update_keys()
 
     def target(self) -> Target | None:
         """The job of this screen."""

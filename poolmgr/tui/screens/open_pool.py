@@ -24,7 +24,7 @@ from poolmgr.model.requests import CheckCall, Complete, Reply
 from poolmgr.tui.draft import read_target
 from poolmgr.tui.format import harmless
 from poolmgr.tui.screens.submit import PAUSE
-from poolmgr.tui.widgets.target_input import TargetInput
+from poolmgr.tui.widgets.target_input import NamesLine, TargetInput
 
 #: What is said of each field.
 _SAYS = {
@@ -74,7 +74,7 @@ class OpenPoolScreen(ModalScreen[Member | None]):
             if self._looker is not None:
                 yield Label("initializer, called in each worker before its first job")
                 yield TargetInput(begin.initializer, id="pool-initializer", placeholder="none, or module:function")
-                yield Static("", id="names")
+                yield NamesLine("", id="names")
                 with Horizontal(classes="fields"):
                     yield Label("initargs ")
                     yield Input(id="pool-initargs", placeholder="literals, as in a call: 4, 'text'", compact=True)
@@ -88,11 +88,6 @@ class OpenPoolScreen(ModalScreen[Member | None]):
     def _methods(self) -> str:
         return f"Start methods here: {', '.join(self._start_methods)}."
 
-    def on_mount(self) -> None:
-        """There are no names to choose from yet."""
-        if self._looker is not None:
-            self._names("")
-
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what is asked for here, and what Enter does."""
         says = _SAYS.get(str(event.widget.id), "Enter opens it")
@@ -102,7 +97,6 @@ class OpenPoolScreen(ModalScreen[Member | None]):
         """What was wrong may be right now, and there may be something to say about the initializer."""
         self._say("")
         if event.input.id in ("pool-initializer", "pool-initargs"):
-            self._names("")
             if self._asking is not None:
                 self._asking.stop()
             self._asking = self.set_timer(PAUSE, self._ask)
@@ -208,15 +202,6 @@ class OpenPoolScreen(ModalScreen[Member | None]):
     def _offer(self, text: str, reply: Reply) -> None:
         if self.is_attached:
             self.query_one(TargetInput).offer(text, list(reply.lines))
-
-    @on(TargetInput.Told)
-    def _names_told(self, event: TargetInput.Told) -> None:
-        self._names(event.text)
-
-    def _names(self, text: str) -> None:
-        line = self.query_one("#names", Static)
-        line.update(Content(harmless(text)))
-        line.display = bool(text)
 
     # --- opening
 

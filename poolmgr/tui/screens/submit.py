@@ -29,7 +29,7 @@ from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_ids, read_limit, 
 from poolmgr.tui.format import harmless
 from poolmgr.tui.watched import Watched
 from poolmgr.tui.widgets.parameter_fields import ParameterFields
-from poolmgr.tui.widgets.target_input import TargetInput
+from poolmgr.tui.widgets.target_input import NamesLine, TargetInput
 
 if TYPE_CHECKING:
     from poolmgr.tui.app import PoolmgrApp
@@ -72,7 +72,7 @@ class SubmitScreen(ModalScreen[None]):
             with Horizontal(classes="fields"):
                 yield Label("function ")
                 yield TargetInput(draft.target, id="target")
-            yield Static("", id="names")
+            yield NamesLine("", id="names")
             yield Label("arguments, as in a call: literals only", id="arguments-title")
             yield Input(draft.arguments, placeholder="20, 'text', name=[1, 2]", id="arguments", compact=True)
             yield ParameterFields(id="parameters")
@@ -155,7 +155,7 @@ class SubmitScreen(ModalScreen[None]):
         }
         self.query_one(".dialog").border_subtitle = Content(says.get(name, "Enter submits"))
         if name != "target":
-            self._names("")
+            self.query_one(NamesLine).tell("")
             self._ask_soon()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -163,12 +163,10 @@ class SubmitScreen(ModalScreen[None]):
         # A field that was just made says what stands in it, too.
         if self._wrong.get(event.input) != event.value:
             self._show_problem("")
-        if event.input.id == "target":
-            self._names("")
-        elif event.input.id == "arguments" and self._parameters is not None:
+        if event.input.id == "arguments" and self._parameters is not None:
             # Typed before its field was hidden, and read after.
             self._fields.put(spread(self._parameters, event.value) or {})
-        elif event.input.has_focus and event.input.id not in OPTIONS[:-1]:
+        elif event.input.has_focus and event.input.id not in ("target", *OPTIONS[:-1]):
             self._ask_soon()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -194,15 +192,6 @@ class SubmitScreen(ModalScreen[None]):
                 field.offer(event.text, list(reply.lines))
 
         self._cockpit.look(Complete(event.text), answered, self._pool)
-
-    @on(TargetInput.Told)
-    def _names_told(self, event: TargetInput.Told) -> None:
-        self._names(event.text)
-
-    def _names(self, text: str) -> None:
-        line = self.query_one("#names", Static)
-        line.update(Content(harmless(text)))
-        line.display = bool(text)
 
     # --- the arguments
 

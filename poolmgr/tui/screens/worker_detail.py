@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -19,13 +18,12 @@ from poolmgr.model.lock_rows import blocked_text, holding_text
 from poolmgr.model.requests import Inspect, Profile, Reply, Stack
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import JobState
-from poolmgr.tui.editor import open_place
 from poolmgr.tui.format import count, duration, harmless, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark, worker_mark
 from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import Target
-from poolmgr.tui.screens.worker_acts import WorkerScreen
+from poolmgr.tui.screens.detail import DetailScreen
 from poolmgr.tui.widgets.bars import TimeBar
 from poolmgr.tui.widgets.graph import Graph
 from poolmgr.tui.widgets.header import PoolHeader
@@ -43,7 +41,7 @@ SPAN = 300
 LAST_JOBS = 8
 
 
-class WorkerDetail(WorkerScreen):
+class WorkerDetail(DetailScreen):
     """Follows one worker's process from frame to frame, and says so when it is gone."""
 
     AUTO_FOCUS = "#stack"
@@ -204,14 +202,6 @@ class WorkerDetail(WorkerScreen):
 
     def _title_stack(self, text: str) -> None:
         retitle(self.query_one(SourcePane), Content(text))
-
-    @on(SourcePane.Opened)
-    def _place_opened(self, event: SourcePane.Opened) -> None:
-        open_place(self.cockpit, event.place)
-
-    @on(SourcePane.CursorMoved)
-    def _cursor_moved(self) -> None:
-        self.query_one(KeyBar).update_keys()
 
     # --- keys
 

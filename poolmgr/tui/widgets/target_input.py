@@ -1,6 +1,7 @@
 """The field for ``module:function``: Tab completes it, as a shell would.
 
 Runs in the app's thread.  It asks for names by a message, and whoever answers calls ``offer()``.
+What there is to choose from is told by the line beside it.
 
     Tab         the names are asked for
     offer()     one name: it is taken.  Many: what they have in common is
@@ -13,11 +14,27 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input
+from textual.widgets import Input, Static
+
+from poolmgr.tui.format import harmless
 
 #: Names that are told beside the field.
 SHOWN = 8
+
+
+class NamesLine(Static):
+    """What the field on the same screen may become, in one line; not there if there is no choice."""
+
+    def on_mount(self) -> None:
+        """There are no names to choose from yet."""
+        self.tell("")
+
+    def tell(self, text: str) -> None:
+        """Show the names, none for an empty text."""
+        self.update(Content(harmless(text)))
+        self.display = bool(text)
 
 
 class TargetInput(Input):
@@ -27,13 +44,6 @@ class TargetInput(Input):
 
     class Wanted(Message):
         """What may ``text`` become?"""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Told(Message):
-        """What it may become, in one line; empty if there is no choice."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -64,15 +74,24 @@ class TargetInput(Input):
         self._names, self._stem, self._hopeless = names, text, None
         if not names:
             self._hopeless = text
-            self.post_message(self.Told(f"nothing begins with {text}"))
+            self._tell(f"nothing begins with {text}")
         elif names == [text]:
             self._names = []
-            self.post_message(self.Told(""))
+            self._tell("")
             self.screen.focus_next()
         else:
             self._stem = _common(names)
             self._put(self._stem)
-            self.post_message(self.Told(_listed(names) if len(names) > 1 else ""))
+            self._tell(_listed(names) if len(names) > 1 else "")
+
+    def watch_value(self) -> None:
+        """The names were of what stood there before."""
+        if self.is_attached:
+            self._tell("")
+
+    def _tell(self, text: str) -> None:
+        for line in self.screen.query(NamesLine):
+            line.tell(text)
 
     def _put(self, value: str) -> None:
         self.value = value
