@@ -13,7 +13,7 @@ from poolmgr.engine import wire
 from poolmgr.engine.completion import Completion, Outcome, Values, ended_error
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob, Job, ManyTasks, Task
-from poolmgr.engine.ledger import Done, Ledger, began_at
+from poolmgr.engine.ledger import Done, Kept, Ledger, began_at
 from poolmgr.engine.options import NO_OPTIONS
 from poolmgr.engine.parts import Buffer
 from poolmgr.engine.stream import StreamJob
@@ -33,7 +33,7 @@ from poolmgr.model.brief import brief, brief_call, function_name
 from poolmgr.model.states import JobState
 
 if TYPE_CHECKING:
-    from poolmgr.model.snapshot import Death, JobSnapshot, Progress
+    from poolmgr.model.snapshot import Death, Progress
 
 #: How a job ends that no worker has run, by its error.
 _STATES: dict[type[BaseException], JobState] = {
@@ -78,7 +78,7 @@ class Accounts:
         else:
             self.completion.put(Values(jobs, values))
 
-    def record(self, job: Job, value: Any, handle: Handle, slot: int, *, plain: bool = False) -> Done | JobSnapshot:
+    def record(self, job: Job, value: Any, handle: Handle, slot: int, *, plain: bool = False) -> Done | Kept:
         """What is remembered of a job that has ended well.
 
         Args:
@@ -99,7 +99,7 @@ class Accounts:
         worker = handle.slot, handle.pid
         done = Done(job._job, job.name, func, args, job.submitted, began, ended, value, *worker)
         usual = job.attempt == 1 and job.options is NO_OPTIONS
-        return done if usual else done.describe(job.attempt, job.retry_of, job.options)
+        return done if usual else done.keep(job.attempt, job.retry_of, job.options)
 
     def succeeded(self, task: Task, value: Any, handle: Handle, slot: int) -> None:
         """One task has ended well, with a plain value."""

@@ -4,7 +4,8 @@ Written under its lock, which is held for a few instructions and never while any
 ends of tasks.  Read by any thread without it: ``tuple(a_deque)`` and ``list(a_dict.values())`` run in one piece under
 the interpreter's lock, and every record is immutable.
 
-The pictures are imported when the first is taken: a pool that starts need not wait for that (``model/log.py``).
+The pictures are imported when the first is taken, or the first job ends badly: neither a pool that starts nor the first
+result waits for that (``model/log.py``).
 """
 
 from __future__ import annotations
@@ -60,6 +61,22 @@ def said(cells: Cells, task: int) -> Progress | None:
     return None if found is None else Progress(*found)
 
 
+class Kept(dict[str, Any]):
+    """A job in words, never changed: what its picture is made of, when somebody looks."""
+
+    @property
+    def id(self) -> int:
+        """The job's number."""
+        number: int = self["id"]
+        return number
+
+    def describe(self) -> JobSnapshot:
+        """The picture of the job."""
+        from poolmgr.model.snapshot import JobSnapshot
+
+        return JobSnapshot(**self)
+
+
 class Done(NamedTuple):
     """A job that ended well, as it was: it is put into words only if somebody looks."""
 
@@ -77,11 +94,13 @@ class Done(NamedTuple):
     slot: int
     pid: int
 
-    def describe(self, attempt: int = 1, retry_of: int | None = None, options: Options = NO_OPTIONS) -> JobSnapshot:
-        """The picture of the job; what only few jobs have is told here."""
-        from poolmgr.model.snapshot import JobSnapshot
+    def describe(self) -> JobSnapshot:
+        """The picture of the job."""
+        return self.keep(1, None, NO_OPTIONS).describe()
 
-        return JobSnapshot(
+    def keep(self, attempt: int, retry_of: int | None, options: Options) -> Kept:
+        """The same job with what only few jobs have."""
+        return Kept(
             id=self.id,
             state=JobState.DONE,
             function=self.func if isinstance(self.func, str) else function_name(self.func),
@@ -116,7 +135,7 @@ class Ledger:
         #: Jobs that callers took out of workers' rings themselves: done, and counted nowhere else.  Written by them.
         self.taken_out = 0
         self.ended = dict.fromkeys((state for state in JobState if state.ended), 0)
-        self.done: deque[Done | JobSnapshot] = deque(maxlen=DONE_KEPT)
+        self.done: deque[Done | Kept] = deque(maxlen=DONE_KEPT)
         self.bad: deque[JobSnapshot] = deque(maxlen=BAD_KEPT)
         #: Jobs that ended badly, by id, for a retry; as many as ``bad``.
         self.retryable: dict[int, AnyJob] = {}
@@ -161,13 +180,13 @@ class Ledger:
             if times is not None and isinstance(job, Job):
                 job.started = epoch(times[0])
             ended = time.time() if times is None else epoch(times[1])
-            record = describe(job, message=message, traceback=traceback, slot=slot, pid=pid, ended=ended)
+            kept = keep(job, message=message, traceback=traceback, slot=slot, pid=pid, ended=ended)
             if state is JobState.DONE:
-                self.done.append(record)
+                self.done.append(kept)
                 return
             if len(self.bad) == BAD_KEPT:
                 self.retryable.pop(self.bad[0].id, None)
-            self.bad.append(record)
+            self.bad.append(kept.describe())
             self.retryable[job.id] = job
 
     def spoil(self, job: AnyJob, message: str, traceback: str) -> None:
@@ -197,7 +216,7 @@ class Ledger:
         )
 
 
-def describe(
+def keep(
     job: AnyJob,
     *,
     message: str = "",
@@ -208,12 +227,10 @@ def describe(
     ended: float | None = None,
     state: JobState | None = None,
     progress: Progress | None = None,
-) -> JobSnapshot:
-    """The picture of one job. Runs no code of a user."""
-    from poolmgr.model.snapshot import JobSnapshot
-
+) -> Kept:
+    """One job in words. Runs no code of a user."""
     function, args, kwds = job.call
-    return JobSnapshot(
+    return Kept(
         id=job.id,
         state=state or job._ended or JobState.QUEUED,
         function=function_name(function),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from poolmgr.engine.dispatcher import Dispatcher
 from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job, Task
-from poolmgr.engine.ledger import Done, began_at, describe, said
+from poolmgr.engine.ledger import began_at, keep, said
 from poolmgr.model.brief import function_name
 from poolmgr.model.states import JobState, PoolState, WorkerState
 
@@ -98,32 +98,33 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
         task = current[handle.slot]
         if task is not None and task.job.id not in shown:
             started = task.job.started or began_at(handle.cells) or handle.since
-            shown[task.job.id] = describe(
+            shown[task.job.id] = keep(
                 task.job,
                 slot=handle.slot,
                 pid=handle.pid,
                 started=started,
                 state=JobState.RUNNING,
                 progress=said(handle.cells, handle.drained) if task.job.tasks == 1 else None,
-            )
+            ).describe()
     for job in list(ledger.active.values()):
         if job.id not in shown:
-            shown[job.id] = describe(job, state=JobState.RUNNING)
+            shown[job.id] = keep(job, state=JobState.RUNNING).describe()
     bad = tuple(ledger.bad)
     for record in reversed(bad[-BAD_SHOWN:]):
         shown.setdefault(record.id, record)
     for kept in dispatcher.feeding.places.aside[:QUEUED_SHOWN]:
-        shown.setdefault(kept.id, describe(kept, message=ASIDE))
+        shown.setdefault(kept.id, keep(kept, message=ASIDE).describe())
     for held in dispatcher.feeding.after.held[:QUEUED_SHOWN]:
         others = ", ".join(map(str, held.options.after))
-        shown.setdefault(held.id, describe(held, message=f"waits for job{'s' * (',' in others)} {others}"))
+        words = f"waits for job{'s' * (',' in others)} {others}"
+        shown.setdefault(held.id, keep(held, message=words).describe())
     entries = dispatcher.feeding.backlog.entries(QUEUED_SHOWN)
     queued = [entry if isinstance(entry, Job) else entry.job for entry in entries]
     queued += [task.job for task in list(dispatcher.retries.waiting.values())]
     for waiting in queued[:QUEUED_SHOWN]:
         if waiting._ended is None and waiting.id not in shown:
-            shown[waiting.id] = describe(waiting)
+            shown[waiting.id] = keep(waiting).describe()
     for done in reversed(tuple(ledger.done)):
         if done.id not in shown:
-            shown[done.id] = done.describe() if isinstance(done, Done) else done
+            shown[done.id] = done.describe()
     return tuple(shown.values())

@@ -13,7 +13,6 @@ from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import AnyJob
 from poolmgr.engine.ledger import Ledger, began_at
 from poolmgr.errors import signal_name
-from poolmgr.model.stacks import frame_text, parse
 
 if TYPE_CHECKING:
     from poolmgr.model.snapshot import Death
@@ -54,6 +53,8 @@ def _last_stack(handle: Handle) -> tuple[tuple[str, ...], float | None]:
     if began is not None and taken < began:
         # It is of the job before.
         return (), None
+    from poolmgr.model.stacks import frame_text, parse
+
     # No source lines: files are not read here, where all workers are waited for.
     frames = [frame for thread in parse(text)[:1] for frame in thread.job]
     return tuple(map(frame_text, frames)), time.time() - taken

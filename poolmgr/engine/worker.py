@@ -18,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.reduction import DupFd
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, cast
 
 from poolmgr.engine import unheard, wire
 from poolmgr.engine.cloud import Carried
@@ -65,13 +65,21 @@ class Setup(NamedTuple):
     output: tuple[Fd, Fd] | None
 
 
+class _Nothing:
+    """What a forked worker closes in place of the stdin that it came with; the process then opens its own."""
+
+    @staticmethod
+    def close() -> None:
+        """Close nothing."""
+
+
 def bootstrap_forked(reference: Callable[[], Any], parent_sentinel: int | None = None) -> Any:
     """What runs first in a forked worker, in place of the process's own, which this goes on with.
 
     That closes stdin, and waits for ever if a thread of the owner was reading it: its lock came along, the thread did
     not.  The worker would hang before it is on the lifeline, and outlive its owner.
     """
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the life of the process
+    sys.stdin = cast(TextIO, _Nothing)
     process = reference()
     return type(process)._bootstrap(process, parent_sentinel=parent_sentinel)
 

@@ -13,6 +13,9 @@ Threads: :func:`offer` runs in the worker's main thread; a :class:`Tap` belongs 
 from __future__ import annotations
 
 import contextlib
+
+# It is the hook's part that uses it; imported here, a forked worker finds it there.
+import faulthandler  # noqa: F401
 import importlib
 import os
 import signal
@@ -39,9 +42,10 @@ _STANDS = "it stands still, and tells its stack only when it goes on"
 
 def offer() -> int:
     """Have this process tell its stacks on SIGNAL. Returns the descriptor of the memory, -1 where there is none."""
-    # By the name that it has in a program under poolmgr run, if this is one: that module knows what was offered.
-    name = "poolmgr_hook.stacks" if "poolmgr_hook" in sys.modules else guest.__name__
-    fd: int = importlib.import_module(name).offer()
+    if "poolmgr_hook" not in sys.modules:
+        return guest.offer()
+    # Under poolmgr run it has another name as well, and the module of that name knows what was offered.
+    fd: int = importlib.import_module("poolmgr_hook.stacks").offer()
     return fd
 
 

@@ -110,3 +110,39 @@ def test_fork_server_is_not_asked_where_it_would_find_another(tmp_path: Path) ->
     (tmp_path / "poolmgr").mkdir()
     (tmp_path / "poolmgr" / "__init__.py").write_text("")
     assert ask(tmp_path, ROOT, pythonpath=ROOT) == "['__main__', 'string']"
+
+
+FIRST_RESULTS = """
+import os, sys
+import poolmgr
+
+def main():
+    with poolmgr.Pool(2) as pool:
+        pool.apply(os.getpid)
+        pool.apply_async(os.getcwd, callback=len, timeout=30).get()
+        pool.map(os.path.basename, ["a/b", "c/d"])
+        list(pool.imap(os.path.splitext, ["a.b"]))
+        print(sorted({"dataclasses", "inspect", "poolmgr.model.snapshot"} & set(sys.modules)))
+        print(len(pool.snapshot().jobs))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_first_results_wait_for_no_import(tmp_path: Path) -> None:
+    """What makes pictures is imported by who looks, not by the dispatcher between two results of jobs and maps."""
+    script = tmp_path / "first.py"
+    script.write_text(FIRST_RESULTS)
+    run = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (run.stdout, run.stderr) == ("[]\n4\n", "")
+
+
+def test_worker_has_an_empty_stdin_of_its_own(make_pool: MakePool) -> None:
+    """A job that reads gets the end of a file, as in the stock pool, and not what is typed to the owner."""
+    assert make_pool(1).apply(read_stdin) == ("", "utf-8", os.devnull)
+
+
+def read_stdin() -> tuple[str, str, str]:
+    """What there is to read, how it would be, and where."""
+    return sys.stdin.read(), sys.stdin.encoding, os.readlink(f"/proc/self/fd/{sys.stdin.fileno()}")
