@@ -1,16 +1,22 @@
-"""A pseudo-terminal with a person before it: reads the screen through pyte, types keys, and sees how it is left."""
+"""A pseudo-terminal with a person before it: reads the screen through pyte, types keys, and sees how it is left.
+
+A thread takes what is written all the time, as a terminal does: a command must never wait for a test that looks at
+something else meanwhile.  All else belongs to the test's own thread.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pty
+import queue
 import re
 import select
 import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +31,8 @@ from tests.helpers.wait import wait_until
 
 #: Seconds between two looks at a screen that says nothing new.
 LOOK = 0.05
+#: Bytes taken at a time.
+PIECE = 65536
 
 
 def _environment(locale: str, home: Path) -> dict[str, str]:
@@ -42,8 +50,12 @@ class Terminal:
         self.owner, self._tty = pty.openpty()
         fcntl.ioctl(self._tty, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.settings = termios.tcgetattr(self._tty)
-        #: All that the command wrote.
+        #: All of what the command wrote that was read.
         self.written = b""
+        self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._leave, self._left = os.pipe()
+        self._reader = threading.Thread(target=self._take_all, name="terminal", daemon=True)
+        self._reader.start()
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=cwd,
@@ -54,15 +66,25 @@ class Terminal:
             env=_environment(locale, cwd),
         )
 
+    def _take_all(self) -> None:
+        while self._leave not in select.select([self.owner, self._leave], [], [])[0]:
+            self._incoming.put(os.read(self.owner, PIECE))
+
+    def _feed(self) -> bool:
+        """Draw what has come, or comes within LOOK; whether there was anything."""
+        try:
+            chunk = self._incoming.get(timeout=LOOK)
+        except queue.Empty:
+            return False
+        for _ in range(self._incoming.qsize()):
+            chunk += self._incoming.get()
+        self.written += chunk
+        self._stream.feed(chunk)
+        return True
+
     def read(self) -> str:
         """What the screen shows now."""
-        while select.select([self.owner], [], [], LOOK)[0]:
-            chunk = os.read(self.owner, 65536)
-            self.written += chunk
-            self._stream.feed(chunk)
-            # A screen that moves all the time is read as it is.
-            if len(chunk) < 65536:
-                break
+        self._feed()
         return "\n".join(self._screen.display)
 
     def wait_for(self, text: str) -> str:
@@ -84,9 +106,8 @@ class Terminal:
             if time.monotonic() > deadline:
                 raise AssertionError(f"it did not end:\n{self.read()}")
             self.read()
-        # Each read takes what fits into the kernel's buffer, and there may be more.
-        while select.select([self.owner], [], [], LOOK)[0]:
-            self.read()
+        while self._feed():
+            pass
         return self.process.returncode
 
     def family(self) -> list[psutil.Process]:
@@ -106,6 +127,9 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Take the terminal away, as a window that is closed does."""
+        os.close(self._left)
+        self._reader.join()
+        os.close(self._leave)
         os.close(self.owner)
         self.owner = -1
 
@@ -115,7 +139,7 @@ class Terminal:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
         if self.owner >= 0:
-            os.close(self.owner)
+            self.hang_up()
         os.close(self._tty)
 
 

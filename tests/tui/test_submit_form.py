@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from poolmgr.control.target import check_call
 from poolmgr.errors import UsageError
 from poolmgr.model.requests import CheckCall, Reply, Submit
 from poolmgr.tui.app import PoolmgrApp
-from poolmgr.tui.draft import draft_of, read_limit
+from poolmgr.tui.draft import Draft, draft_of, read_limit
 from poolmgr.tui.screens.dashboard import Dashboard
 from poolmgr.tui.screens.job_detail import JobDetail
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.widgets.parameter_fields import ParameterFields
 from tests.helpers.fake_control import FakeControl, make_job
 from tests.helpers.pilot import screen_text, until
+from tests.helpers.wait import DEADLINE
 
 SIZE = (80, 24)
 
@@ -158,11 +160,39 @@ async def test_another_function_keeps_what_fits() -> None:
         await until(pilot, lambda: "x has no default" in screen_text(app))
         assert [entry.value for entry in fields.inputs] == ["", "u"]
         control.check = lambda request: Reply(True, "it says nothing")
+        await pilot.press("1")
         app.screen.query_one("#target", Input).value = "m:g"
-        await pilot.press("end", *"1")
-        await until(pilot, lambda: app.screen.query_one("#arguments", Input).display)
-        assert app.screen.query_one("#arguments", Input).value == "x=1, url=u"
+        line = app.screen.query_one("#arguments", Input)
+        await until(pilot, lambda: line.display and app.focused is line)
+        await pilot.press("tab")
+        await until(pilot, lambda: line.value == "x=1, url=u")
         assert control.requests == []
+
+
+async def test_what_is_typed_for_another_function_is_kept() -> None:
+    """The fields of the function before go at once: what is typed while the new one is looked up waits in a line."""
+    control = looking(FakeControl())
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        fields = await open_on(app, pilot, FETCH)
+        await pilot.press(*"before")
+        looked_up = threading.Event()
+
+        def slowly(request: CheckCall) -> Reply:
+            looked_up.wait(DEADLINE)
+            return check_call(request)
+
+        control.check = slowly
+        app.screen.query_one("#target", Input).focus()
+        app.screen.query_one("#target", Input).value = "math:factorial"
+        await pilot.press("enter", *"5")
+        assert app.screen.query_one("#arguments", Input).value == "5"
+        # Sent before it is known what the function takes.
+        await pilot.press("enter")
+        assert control.requests == []
+        looked_up.set()
+        await until(pilot, lambda: control.requests == [Submit("math:factorial", (5,))])
+        assert fields.typed["url"] == "before"
 
 
 async def test_what_was_typed_before_the_fields_came_goes_into_them() -> None:
@@ -181,6 +211,20 @@ async def test_what_was_typed_before_the_fields_came_goes_into_them() -> None:
         assert [entry.value for entry in fields.inputs] == ["'u'", "42", "", "", ""]
         await pilot.press("0", "enter")
         await until(pilot, lambda: control.requests == [Submit(FETCH, ("u", 420))])
+
+
+async def test_arguments_of_last_time_are_replaced_by_the_next_key_in_the_fields_too() -> None:
+    """The line of a call that was sent before its fields came is selected as a whole, and so is its first field."""
+    app = PoolmgrApp(looking(FakeControl()))
+    async with app.run_test(size=SIZE) as pilot:
+        app.last_submit = Draft(target="m:f", arguments="0.5, 7")
+        await pilot.press("a")
+        app.screen.query_one("#target", Input).value = FETCH
+        await pilot.press("enter")
+        fields = app.screen.query_one(ParameterFields)
+        await until(pilot, lambda: fields.display and app.focused is fields.field("url"))
+        await pilot.press("u")
+        assert [entry.value for entry in fields.inputs[:2]] == ["u", "7"]
 
 
 async def test_arguments_that_do_not_fit_stay_as_they_are() -> None:

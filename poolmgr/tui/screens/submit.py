@@ -17,18 +17,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, Label, OptionList, Select, Static
 
 from poolmgr.errors import UsageError
-from poolmgr.model.literals import parse_call
-from poolmgr.model.parameters import FieldError, Parameter, from_rows, read, signature_of, spread, written
+from poolmgr.model.parameters import FieldError, signature_of, spread
 from poolmgr.model.requests import CheckCall, Complete, Reply, Submit
 from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_ids, read_limit, read_path, read_target
 from poolmgr.tui.format import harmless
+from poolmgr.tui.screens.call_form import CallForm
 from poolmgr.tui.watched import Watched
-from poolmgr.tui.widgets.parameter_fields import ParameterFields
 from poolmgr.tui.widgets.target_input import NamesLine, TargetInput
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 PAUSE = 0.3
 
 
-class SubmitScreen(ModalScreen[None]):
+class SubmitScreen(CallForm):
     """Asks for ``module:function`` and its arguments; errors are shown in the form, with the cursor where they are."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,8 +47,7 @@ class SubmitScreen(ModalScreen[None]):
 
     def __init__(self, draft: Draft | None = None, title: str = "Submit a job", *, editing: bool = False) -> None:
         """With ``editing``, the first key adds to the arguments; else it replaces what was typed last time."""
-        super().__init__()
-        self._editing = editing
+        super().__init__(editing)
         self._draft = draft or Draft()
         self._title = title
         self._waiting = False
@@ -73,9 +70,7 @@ class SubmitScreen(ModalScreen[None]):
                 yield Label("function ")
                 yield TargetInput(draft.target, id="target")
             yield NamesLine("", id="names")
-            yield Label("arguments, as in a call: literals only", id="arguments-title")
-            yield Input(draft.arguments, placeholder="20, 'text', name=[1, 2]", id="arguments", compact=True)
-            yield ParameterFields(id="parameters")
+            yield from self.compose_arguments(draft.arguments)
             with Horizontal(classes="fields options"):
                 yield from _option("name", draft.name)
                 yield from _option("times", draft.repeat, "repeat")
@@ -158,7 +153,7 @@ class SubmitScreen(ModalScreen[None]):
             self.query_one(NamesLine).tell("")
             self._ask_soon()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    async def on_input_changed(self, event: Input.Changed) -> None:
         """What was wrong may be right now; and the pool may have something to say about it."""
         # A field that was just made says what stands in it, too.
         if self._wrong.get(event.input) != event.value:
@@ -166,6 +161,10 @@ class SubmitScreen(ModalScreen[None]):
         if event.input.id == "arguments" and self._parameters is not None:
             # Typed before its field was hidden, and read after.
             self._fields.put(spread(self._parameters, event.value) or {})
+        elif event.input.id == "target" and event.value.strip() != self._described:
+            # An answer that is on its way is about the one before.
+            self._asked = None
+            await self._forget_parameters()
         elif event.input.has_focus and event.input.id not in ("target", *OPTIONS[:-1]):
             self._ask_soon()
 
@@ -198,71 +197,6 @@ class SubmitScreen(ModalScreen[None]):
     @property
     def _cockpit(self) -> PoolmgrApp:
         return cast("PoolmgrApp", self.app)
-
-    @property
-    def _fields(self) -> ParameterFields:
-        return self.query_one(ParameterFields)
-
-    @property
-    def _parameters(self) -> tuple[Parameter, ...] | None:
-        return self._fields.parameters
-
-    def _focus_arguments(self) -> None:
-        if self._parameters is None:
-            self.query_one("#arguments").focus()
-        elif self._fields.inputs:
-            self._fields.inputs[0].focus()
-        else:
-            self.query_one("#name").focus()
-
-    def _show_fields(self, shown: bool) -> None:
-        self._fields.display = shown
-        self.query_one("#arguments").display = self.query_one("#arguments-title").display = not shown
-
-    async def _show_parameters(self, parameters: tuple[Parameter, ...], typed: Any) -> None:
-        """A field for each, and the cursor in the one that goes on where it was."""
-        before = self.focused
-        inside = before is not None and (before.id == "arguments" or before in self._fields.inputs)
-        await self._fields.show(parameters, typed)
-        self._show_fields(True)
-        if inside:
-            field = self._fields.last_filled()
-            if field is not None:
-                field.select_on_focus = False
-                field.cursor_position = len(field.value)
-            self.set_focus(field or self.query_one("#name", Input))
-        if self._editing:
-            for each in self._fields.inputs:
-                each.select_on_focus = False
-
-    async def _take_parameters(self, rows: tuple[tuple[str, ...], ...] | None) -> None:
-        """Have the fields that the function has; what was typed goes into them, or stays as it is."""
-        if rows is None:
-            if self._parameters is not None:
-                raw = self.query_one("#arguments", Input)
-                raw.value = written(self._parameters, self._fields.typed)
-                inside = self.focused in self._fields.inputs
-                await self._fields.clear()
-                self._show_fields(False)
-                if inside:
-                    self.set_focus(raw)
-            return
-        parameters = from_rows(rows)
-        if parameters == self._parameters:
-            return
-        typed: dict[str, str] | None = {}
-        if self._parameters is None:
-            typed = spread(parameters, self._value("arguments"))
-        if typed is not None:
-            await self._show_parameters(parameters, typed)
-
-    def _arguments(self, items: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if self._parameters is not None:
-            return read(self._parameters, self._fields.typed, first_given=bool(items))
-        try:
-            return parse_call(self._value("arguments"))
-        except UsageError as error:
-            raise FieldError("#arguments", str(error)) from error
 
     # --- what the pool would say
 
@@ -342,8 +276,9 @@ class SubmitScreen(ModalScreen[None]):
         waited, self._then_send = self._then_send, None
         try:
             target = read_target(self._value("target"))
-            if self._parameters is not None and target != self._described and waited is None:
-                # The fields are another function's still.
+            changed = self._parameters is not None and target != self._described
+            if (changed or self._forgotten is not None) and waited is None:
+                # It is not known yet what this one takes, and something may have been typed for it.
                 self._then_send = opening
                 self._ask()
                 return
