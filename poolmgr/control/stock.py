@@ -174,7 +174,8 @@ def _process(worker: ObservedWorker) -> Iterator[Callable[[int], None] | None]:
 
 
 def _is_in(words: Any, job: int) -> bool:
-    return bool(words[layout.TASK] & 1 and not words[layout.SENDING] and words[layout.JOB] == job)
+    task = words[layout.TASK]
+    return bool(task & 1 and words[layout.SENDING] != task and words[layout.JOB] == job)
 
 
 def _kill(words: Any, send: Callable[[int], None], pid: int, job: int) -> Reply:

@@ -221,10 +221,10 @@ def decode_worker(data: bytes) -> ObservedWorker | None:
         ready_ns=words[layout.READY] or None,
         running=running,
         task=words[layout.TASK],
-        sending=bool(words[layout.SENDING]),
+        sending=running is not None and words[layout.SENDING] == words[layout.TASK],
         done=words[layout.DONE],
         failed=words[layout.FAILED],
-        items_done=words[layout.ITEMS_DONE],
+        items_done=words[layout.DONE] + words[layout.FAILED] + words[layout.MORE],
         busy_ns=words[layout.BUSY],
         finished=tuple(
             ObservedTask(job, index, names.get(name, ""), items, began, ended, outcome, place, *_texts(data, place))
@@ -300,7 +300,9 @@ def number_in_slot(data: bytes | mmap, number: int) -> int:
 def _texts(data: bytes, number: int) -> tuple[str, str]:
     """The arguments and the result of a worker's task, by its number in the ring."""
     at = layout.CELL_TEXTS_AT + number % layout.CELL_RING * layout.TEXT_SIZE
-    return _text(data, at, layout.ARGS_SIZE), _text(data, at + layout.ARGS_SIZE, layout.RESULT_SIZE)
+    kind, one = layout.INT.unpack_from(data, at)
+    args = f"({one})" if kind == layout.ONE_INT else _text(data, at, layout.ARGS_SIZE)
+    return args, _text(data, at + layout.ARGS_SIZE, layout.RESULT_SIZE)
 
 
 def _text(data: bytes, at: int, size: int) -> str:

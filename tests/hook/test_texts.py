@@ -209,6 +209,27 @@ def test_arguments_that_answer_with_errors_fail_no_task(run_folder: str, monkeyp
     assert (worker.running.items, worker.running.args) == (2, "('a')")
 
 
+@pytest.mark.parametrize("value", [7, -(1 << 63), (1 << 63) - 1, 0, True])
+def test_arguments_of_the_shortest_calls(run_folder: str, monkeypatch: pytest.MonkeyPatch, value: int) -> None:
+    """Among many more tasks than are told one by one, the arguments of the one that runs are there."""
+    monkeypatch.setenv("POOLMGR_RUN", run_folder)
+    cells = Cells(77)
+    for job in range(100):
+        cells.begin(job, 0, len, ("x",), {})
+        cells.sending(True, 7)
+        cells.end()
+    cells.begin(100, 0, len, (value,), {})
+    worker = look(run_folder).workers[os.getpid()]
+    assert worker.running is not None
+    assert worker.running.args == f"({value})"
+    cells.end()
+    cells.begin(101, 0, len, (1 << 64,), {})
+    worker = look(run_folder).workers[os.getpid()]
+    assert worker.running is not None
+    assert worker.running.args == "(<int>)"
+    assert not worker.sending
+
+
 def sent(error: BaseException, wrap: Any = ExceptionWithTraceback) -> BaseException:
     """An error as it arrives from a worker."""
     try:

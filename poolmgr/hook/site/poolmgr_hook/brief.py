@@ -45,9 +45,6 @@ def brief_call(args: tuple[Any, ...], kwds: dict[str, Any], limit: int = LIMIT) 
 
 def glance(args: tuple[Any, ...], kwds: dict[str, Any] | None) -> str:
     """The same at a fraction of the cost: numbers and short texts are written out, all else is named by its type."""
-    if len(args) == 1 and not kwds and type(args[0]) is int and -WORD < args[0] < WORD:
-        # What many of the shortest calls have.
-        return f"({args[0]})"
     shown: list[str] = []
     for value in args:
         kind = type(value)

@@ -19,10 +19,10 @@ from .layout import (
     HOLD,
     INDEX,
     ITEMS,
-    ITEMS_DONE,
     JOB,
     LEAVE,
     LEFT,
+    MORE,
     NAME,
     READY,
     RING,
@@ -50,6 +50,7 @@ _MOST_BAD = 12
 _LONGEST, _RESULT = 200, 60
 
 _ARGS = struct.Struct(f"{layout.ARGS_SIZE}s").pack_into
+_INT, _ONE_INT = layout.INT.pack_into, layout.ONE_INT
 _RESULT_TEXT = struct.Struct(f"{layout.RESULT_SIZE}s").pack_into
 
 
@@ -80,6 +81,9 @@ class Cells:
         self.words: Any = self._memory[: layout.WORDS * 8].cast("q")
         self._names = names.NameTable(self._memory, layout.CELL_NAMES_AT, layout.CELL_NAMES, layout.NAMES)
         self._failed = False
+        #: What lies in the words of the same names, which only we write: a word is read in shared memory at twice the
+        #: price.
+        self._task = self._items = self._since = self._busy = self._done = 0
         #: The code of the function that was called last, where that is the user's own; and of the user's in any case.
         self._code: Any = None
         self._inner: Any = None
@@ -104,22 +108,26 @@ class Cells:
     def begin(self, job: int, index: int, func: Any, args: Any, kwds: Any = None) -> None:
         """A task has been taken, and will be called next."""
         words = self.words
-        words[JOB], words[INDEX], words[SENDING] = job, index, 0
+        words[JOB], words[INDEX] = job, index
         # The same function as before: its code is the same object, and its name has been found.
         code = getattr(func, "__code__", None)
         if code is None or code is not self._code:
             args, kwds = self._name(func, args, kwds, code)
+        since = self._since = monotonic_ns()
         # In short where few tasks are told one by one, at a glance where many come: which one lasts is not known yet.
         try:
-            if self._room or monotonic_ns() >= self._until:
-                text = brief.brief_call(args, kwds or {}, _LONGEST)
+            if self._room or since >= self._until:
+                _ARGS(self._memory, self._text_at, brief.brief_call(args, kwds or {}, _LONGEST).encode())
+            elif len(args) == 1 and not kwds and type(args[0]) is int:
+                _INT(self._memory, self._text_at, _ONE_INT, args[0])
             else:
-                text = brief.glance(args, kwds)
-            _ARGS(self._memory, self._text_at, text.encode())
+                _ARGS(self._memory, self._text_at, brief.glance(args, kwds).encode())
+        except struct.error:
+            _ARGS(self._memory, self._text_at, brief.glance(args, kwds).encode())
         except Exception:  # users' objects may answer any question with any error
             _ARGS(self._memory, self._text_at, b"")
-        words[SINCE] = monotonic_ns()
-        words[TASK] += 1
+        words[SINCE] = since
+        words[TASK] = self._task = self._task + 1
 
     def _name(self, func: Any, args: Any, kwds: Any, code: Any) -> tuple[Any, Any]:
         """Write the name of a function, and how many items it is called for; the arguments of the first of them."""
@@ -135,13 +143,13 @@ class Cells:
             inner_code = None
             self.words[NAME] = self._names.number("?")
         self._inner = inner_code
-        self.words[ITEMS] = items
+        self.words[ITEMS] = self._items = items
         return args, kwds
 
     def sending(self, ok: bool, value: Any = None) -> None:
         """The task has been called; its result, ``value``, goes on its way next."""
         self._failed, self._value = not ok, value
-        self.words[SENDING] = 1
+        self.words[SENDING] = self._task
 
     def not_sent(self) -> None:
         """The result could not be sent; another one will be."""
@@ -149,8 +157,7 @@ class Cells:
 
     def end(self) -> None:
         """The result is sent."""
-        words = self.words
-        task = words[TASK]
+        words, task = self.words, self._task
         if not task & 1:
             return
         now = monotonic_ns()
@@ -164,14 +171,18 @@ class Cells:
             self._room_bad -= 1
             told = self._tell(now)
         self._value = None
-        words[TASK] = task + 1
+        words[TASK] = self._task = task + 1
         if told:
             # Not before: RING says where the arguments of a task are that runs.
             words[RING] += 1
             self._text_at = layout.CELL_TEXTS_AT + words[RING] % layout.CELL_RING * layout.TEXT_SIZE
-        words[BUSY] += now - words[SINCE]
-        words[ITEMS_DONE] += words[ITEMS]
-        words[FAILED if self._failed else DONE] += 1
+        words[BUSY] = self._busy = self._busy + now - self._since
+        if self._items != 1:
+            words[MORE] += self._items - 1
+        if self._failed:
+            words[FAILED] += 1
+        else:
+            words[DONE] = self._done = self._done + 1
 
     def _tell(self, now: int) -> bool:
         """Write the task where it will be in the ring; whether it is there."""
@@ -213,7 +224,7 @@ class Cells:
         """Whether the task that is running now is to be stopped."""
         words = self.words
         task = words[TASK]
-        return bool(task & 1 and not words[SENDING] and words[STOP] == task)
+        return bool(task & 1 and words[SENDING] != task and words[STOP] == task)
 
     def stopping(self) -> None:
         """JobStopped is about to be raised inside the task."""

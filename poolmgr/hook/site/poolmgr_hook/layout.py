@@ -20,10 +20,11 @@ said.
     NAME     number of the function's name in the names
     ITEMS    items of the task: a chunk of a map has several
     SINCE    when it began
-    SENDING  1 from before the result is sent until TASK becomes even.  A worker that died meanwhile may have sent it
+    SENDING  the TASK whose result is being sent, written before it is: a worker that died with both the same may have
+             sent it
     DONE     tasks that ended without an error
     FAILED   tasks that ended with one
-    ITEMS_DONE   items of both
+    MORE     items of both, beyond one for each task
     BUSY     ns in tasks that have ended
     RING     finished tasks ever written to the ring
     NAMES    names ever written
@@ -69,7 +70,8 @@ Rings, in both: the nth entry is in slot n modulo their length, and is written b
 
 Texts, in the cells: one beside each slot of the ring of finished tasks.  The arguments are written before TASK becomes
 odd, into the slot that the task will have if it gets into the ring: that of RING while it runs.  The result is written
-with its entry.  Both are UTF-8, and end at the first zero byte.
+with its entry.  Both are UTF-8, and end at the first zero byte.  Arguments of which the first byte is ONE_INT are one
+int alone, the word behind it: to write it out would take longer than all the rest.
 
 Failures: ``errors.PID``, 100 KiB, of a process that owns pools of which jobs have failed.  Slots of a number (one
 word), the error in one line, and its traceback, as texts.  The nth failure is in slot n modulo their number; a slot
@@ -81,11 +83,11 @@ from __future__ import annotations
 
 import struct
 
-VERSION = 4
+VERSION = 5
 
 # The cells.
 LAYOUT, PID, BORN, PIPE, READY, TASK, JOB, INDEX, NAME, ITEMS, SINCE, SENDING = range(12)
-DONE, FAILED, ITEMS_DONE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED = range(12, 22)
+DONE, FAILED, MORE, BUSY, RING, NAMES, LEFT, STACKS, SOFT, STOPPED = range(12, 22)
 LEAVE, STOP, KILLED, HOLD, STARTED, BURIED = range(22, 28)
 
 CELLS_SIZE = 24576
@@ -101,6 +103,7 @@ CELL_RING_AT, CELL_RING = 2048, 56
 #: Bytes of the texts of a task: its arguments, its result.
 ARGS_SIZE, RESULT_SIZE = 240, 80
 TEXT_SIZE = ARGS_SIZE + RESULT_SIZE
+ONE_INT, INT = 1, struct.Struct("=bq")
 CELL_TEXTS_AT = 4736
 
 # The record.

@@ -94,14 +94,14 @@ def patch(module: Any) -> None:
         except Exception as error:  # the plain lock is there already, and works
             note(f"a lock that was handed over is not tracked: {error!r}")
 
+    # Twice for each job of a pool: what is tracked has the attribute of its own.
     def __enter__(self: Any) -> Any:
-        tracked = self.__dict__.get("_poolmgr_lock")
-        return enter(self) if tracked is None else tracked[0]()
+        return self._poolmgr_enter()
 
-    def __exit__(self: Any, *args: Any) -> Any:
-        tracked = self.__dict__.get("_poolmgr_lock")
-        return leave(self, *args) if tracked is None else tracked[1]()
+    def __exit__(self: Any, kind: Any, error: Any, trace: Any) -> Any:
+        return self._poolmgr_leave()
 
+    stock._poolmgr_enter, stock._poolmgr_leave = enter, lambda self: leave(self, None, None, None)
     stock.__init__, stock.__enter__, stock.__exit__ = __init__, __enter__, __exit__
     stock.__getstate__, stock.__setstate__ = __getstate__, __setstate__
     lock_objects.patch_composites(module)
@@ -207,7 +207,7 @@ def _track(lock: Any, kind: int, base: int, generation: int) -> None:
         return
     else:
         acquire, release = _semaphore(sem, base, generation), sem.release
-    lock._poolmgr_lock = acquire, release
+    lock._poolmgr_enter, lock._poolmgr_leave = acquire, release
     lock.acquire, lock.release = acquire, release
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import select
+import sys
 
 from . import burial, failures, files, layout, names, record
 from .bell import Bell
@@ -52,6 +53,8 @@ class Owner:
         self.bell: Bell | None = None
         self._taskqueue = pool._taskqueue
         self._pipe = files.inode(pool._inqueue._reader)
+        #: The class of what most jobs return, of which there is nothing more to tell.
+        self._plain = getattr(sys.modules.get("multiprocessing.pool"), "ApplyResult", None)
         self._recent: collections.deque[Any] = collections.deque(maxlen=_RECENT)
         self._lost: collections.deque[Any] = collections.deque()
         #: Workers that were asked to leave, by process id, and end messages on their way to whichever is idle.
@@ -92,6 +95,8 @@ class Owner:
     def submitted(self, job: int, result: Any, frame: Any) -> None:
         """A job has entered the cache; ``frame`` is the constructor of its result, whose callers know the rest."""
         detail = self.record.submitted()
+        if not detail and type(result) is self._plain:
+            return
         kind = _KINDS.get(type(result).__name__, layout.APPLY)
         if kind == layout.APPLY:
             if detail:

@@ -21,7 +21,7 @@ import time
 from . import files, stacks
 from .cells import Cells
 from .errors import JobStopped
-from .layout import HOLD, LEAVE, READY
+from .layout import HOLD, LEAVE
 from .shape import in_place_of
 
 TYPE_CHECKING = False
@@ -78,12 +78,15 @@ def enter(queue: Any) -> Cells | None:
 def follow_pool(inqueue: Any, outqueue: Any, cells: Cells) -> None:
     """Note the tasks that a stock Pool's worker takes, and the results that it gives."""
     real_get, real_put = inqueue.get, outqueue.put
+    ready = False
 
     # Both run once for each job, however short: words are read here, and not by a call for each.
     def get() -> Any:
+        nonlocal ready
         words = cells.words
-        if not words[READY]:
+        if not ready:
             cells.ready()
+            ready = True
         if words[LEAVE]:
             # What the pool itself sends when it closes.
             return None
