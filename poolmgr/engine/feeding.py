@@ -22,7 +22,13 @@ from poolmgr.engine.leader import depose
 from poolmgr.engine.pace import Pace
 from poolmgr.engine.places import Places
 from poolmgr.engine.scheduler import batch_size
-from poolmgr.runtime.cells import SLOTS, START
+from poolmgr.runtime.cells import BEGAN, COMMIT, SLOTS, START, UNLIMITED
+
+
+def _began(handle: Handle) -> int:
+    """When the worker began what it has in hand (CLOCK_MONOTONIC, ns); 0 if it is done, late if it is yet to begin."""
+    cells = handle.cells.view
+    return 0 if cells[COMMIT] >= handle.sequence else int(cells[BEGAN]) or UNLIMITED
 
 
 class Feeding:
@@ -135,6 +141,11 @@ class Feeding:
             and not self.spent(handle)
         )
 
+    def usual(self, handle: Handle) -> float:
+        """Seconds that the task in the worker's hands usually takes; 0 if it has none, or nobody knows."""
+        task = handle.current()
+        return (self._durations.of(task.job.func) or 0.0) / 1e9 if task is not None else 0.0
+
     def spent(self, handle: Handle) -> bool:
         """Whether the worker has had its share of tasks or of memory, or somebody wants another one in its place."""
         if handle.oversized or handle.recycled:
@@ -143,7 +154,12 @@ class Feeding:
 
     def _send_ahead(self) -> None:
         """Send busy workers the next batch before they have finished this one."""
-        for handle in list(self._handles.values()):
+        handles = list(self._handles.values())
+        if self.backlog.tasks_about() < len(handles):
+            # Not enough for all: to those first who have been at it longest, or one waits behind a task that has only
+            # just begun while they become idle.
+            handles.sort(key=_began)
+        for handle in handles:
             if not self.backlog:
                 return
             if handle.cells.view[START] < handle.inline:
