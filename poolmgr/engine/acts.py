@@ -77,7 +77,7 @@ def _set_aside(dispatcher: Dispatcher, job_id: int) -> object | None:
     """Take a job that waits as a whole out of the queue. Returns what tells this time from others; None: it cannot."""
     feeding = dispatcher.feeding
     with feeding.lock:
-        job = None if feeding.places.find(job_id) else _find(dispatcher, job_id)
+        job = None if _ticket(dispatcher, job_id) else _find(dispatcher, job_id)
         if job is None or job.tries is not None or dispatcher.terminating:
             return None
         if not isinstance(job, Job) and (job.feeding or job.started is not None):
@@ -85,7 +85,7 @@ def _set_aside(dispatcher: Dispatcher, job_id: int) -> object | None:
             return None
         if any(handle.holds(job) for handle in dispatcher.crew.handles.values()):
             return None
-        ticket = feeding.places.set_aside(job)
+        ticket = feeding.after.set_aside(job) or feeding.places.set_aside(job)
     if ticket is not None:
         dispatcher.ledger.log(f"job {job_id} is taken out of the queue", job_id=job_id)
         dispatcher.news()
@@ -94,14 +94,18 @@ def _set_aside(dispatcher: Dispatcher, job_id: int) -> object | None:
 
 def _settle(dispatcher: Dispatcher, job_id: int, ticket: object) -> None:
     """The time in which it could be taken back is over."""
-    if dispatcher.feeding.places.ticket(job_id) is ticket:
+    if _ticket(dispatcher, job_id) is ticket:
         cancel(dispatcher, job_id)
+
+
+def _ticket(dispatcher: Dispatcher, job_id: int) -> object | None:
+    return dispatcher.feeding.places.ticket(job_id) or dispatcher.feeding.after.ticket(job_id)
 
 
 def uncancel(dispatcher: Dispatcher, job_id: int) -> bool:
     """Put a job back that was set aside, in its place; False if it is not."""
     with dispatcher.feeding.lock:
-        job = dispatcher.feeding.places.restore(job_id)
+        job = dispatcher.feeding.places.restore(job_id) or dispatcher.feeding.after.restore(job_id)
     if job is None:
         return False
     dispatcher.ledger.log(f"job {job_id} is in the queue again", job_id=job_id)

@@ -4,6 +4,7 @@
     5 is done                      the job goes to the end of its priority in the queue
     5 has ended badly              the job is cancelled, with PredecessorFailed, and so is what waits for it
     5 is tried again by itself     that is no end
+    the job is set aside           it stays held until it is taken back or cancelled; if 5 ends badly it is cancelled
     5 was retried by somebody      what is submitted or retried after 5 from then on waits for the newest retry
 
 Nothing runs while a job is held: who settles the other one leaves a step for the dispatcher.  A pool that is closed
@@ -35,6 +36,8 @@ class After:
         #: The jobs by their ids, and how many others each waits for.
         self._held: dict[int, Job] = {}
         self._left: dict[int, int] = {}
+        #: Those that may yet be cancelled, with what tells this time from others: they stay held meanwhile.
+        self._aside: dict[int, object] = {}
         #: Who waits for a job that is watched; some may be held no more.
         self._followers: dict[AnyJob, list[Job]] = {}
 
@@ -87,14 +90,41 @@ class After:
                 self._cancel(job, other)
                 continue
             self._left[job.id] -= 1
-            if not self._left[job.id]:
-                # First there, then gone from here: a picture that is taken meanwhile has it in one place at least.
-                self._backlog.put(job)
-                self.withdraw(job)
+            self._release(job)
+
+    def _release(self, job: Job) -> None:
+        """Have the job in the queue if it waits for nobody any more."""
+        if self._left[job.id] or job.id in self._aside:
+            return
+        # First there, then gone from here: a picture that is taken meanwhile has it in one place at least.
+        self._backlog.put(job)
+        self.withdraw(job)
 
     def _cancel(self, job: Job, other: AnyJob) -> None:
         how = JobState.CANCELLED if other._ended is None else other._ended
         self._accounts.failed(job._task(), PredecessorFailed(job.id, other.id, how.value))
+
+    # -- set aside
+
+    def set_aside(self, job: AnyJob) -> object | None:
+        """Keep a job that is held from running, whatever comes. Returns its ticket, None if it is not held."""
+        if job.id not in self._held:
+            return None
+        return self._aside.setdefault(job.id, object())
+
+    def ticket(self, job_id: int) -> object | None:
+        """What :meth:`set_aside` has returned for the job, None if it is not set aside. From any thread."""
+        return self._aside.get(job_id)
+
+    def restore(self, job_id: int) -> Job | None:
+        """Let a job go on that was set aside. None if it is not."""
+        if self._aside.pop(job_id, None) is None:
+            return None
+        job = self._held[job_id]
+        self._release(job)
+        return job
+
+    # -- looked up, taken out
 
     def find(self, job_id: int) -> Job | None:
         """The job of this id, if it is held."""
@@ -106,4 +136,5 @@ class After:
         jobs = self.held if wanted is None else [] if found is None else [found]
         for job in jobs:
             del self._held[job.id], self._left[job.id]
+            self._aside.pop(job.id, None)
         return [job._task() for job in jobs]

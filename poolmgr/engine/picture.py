@@ -116,7 +116,8 @@ def _jobs(dispatcher: Dispatcher, handles: list[Handle], current: dict[int, Task
         shown.setdefault(kept.id, keep(kept, message=ASIDE).describe())
     for held in dispatcher.feeding.after.held[:QUEUED_SHOWN]:
         others = ", ".join(map(str, held.options.after))
-        words = f"waits for job{'s' * (',' in others)} {others}"
+        aside = dispatcher.feeding.after.ticket(held.id) is not None
+        words = ASIDE if aside else f"waits for job{'s' * (',' in others)} {others}"
         shown.setdefault(held.id, keep(held, message=words).describe())
     entries = dispatcher.feeding.backlog.entries(QUEUED_SHOWN)
     queued = [entry if isinstance(entry, Job) else entry.job for entry in entries]

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 import poolmgr
-from poolmgr.errors import PoolTerminated, PredecessorFailed, UnknownJob
+from poolmgr.errors import JobCancelled, PoolTerminated, PredecessorFailed, UnknownJob
 from poolmgr.model.states import JobState
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG, started, works
@@ -115,12 +115,38 @@ def test_a_held_job_can_be_cancelled(pool: poolmgr.Pool, tmp_path: Path) -> None
     held = [pool.apply_async(jobs.double, (1,), after=first) for _ in range(3)]
     started(tmp_path)
     assert held[0].cancel()
-    assert pool.cancel(held[1].id, undo=600)
+    assert pool.cancel(held[1].id)
     assert pool.withdraw([held[2].id]) == [held[2].id]
     assert [job.state for job in held] == [JobState.CANCELLED] * 3
     go(tmp_path)
     first.get(LONG)
     assert pool.snapshot().counts.cancelled == 3
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_held_job_that_is_cancelled_can_be_taken_back(pool: poolmgr.Pool, tmp_path: Path, over: bool) -> None:
+    """It waits on, or runs if what it waited for is done by then; meanwhile it does neither, whatever comes."""
+    first = pool.apply_async(jobs.mark_and_wait, (str(tmp_path),))
+    back, stays, short = (pool.apply_async(jobs.double, (number,), after=first) for number in range(3))
+    started(tmp_path)
+    assert all(pool.cancel(job.id, undo=600) for job in (back, stays))
+    assert pool.cancel(short.id, undo=0.05)
+    with pytest.raises(JobCancelled):
+        short.get(LONG)
+    record = pool.snapshot().job(back.id)
+    assert record is not None
+    assert "taken back" in record.message
+    if over:
+        go(tmp_path)
+        first.get(LONG)
+        assert pool.apply_async(jobs.double, (9,), after=first).get(LONG) == 18
+        assert back.state is JobState.QUEUED
+    assert pool.uncancel(back.id)
+    assert not pool.uncancel(back.id)
+    go(tmp_path)
+    assert back.get(LONG) == 0
+    assert pool.cancel(stays.id)
+    assert stays.state is JobState.CANCELLED
 
 
 def test_a_closed_pool_runs_what_is_held(pool: poolmgr.Pool, tmp_path: Path) -> None:
