@@ -58,6 +58,8 @@ class Handle:
     late: Buffer | None = None
     #: When that was (CLOCK_MONOTONIC, ns).
     inline_at = 0
+    #: Bytes that had been written when START was last seen to change: all later ones are for what it has not begun.
+    read = 0
 
     def __init__(self, slot: int, generation: int, spec: Spec, mailbox: Mailbox, functions: Functions) -> None:
         self.slot = slot

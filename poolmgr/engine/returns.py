@@ -30,6 +30,8 @@ STUCK = 0.25
 #: 1 GB on busy cores.  Less, and an argument would be taken back and sent again for ever; more, and a stopped worker
 #: keeps it longer.
 STUCK_EACH = 1e-8
+#: Bytes from which an argument is large.
+LARGE = 1 << 20
 #: How many times as long as usual a task takes before what lies behind it is taken back although all are busy.
 LONGER = 2.0
 #: Seconds after which a limit is certainly seen by a worker that goes on.
@@ -78,14 +80,17 @@ class Returns:
 
     def _stands(self, handle: Handle, now: float, idle: bool) -> bool:
         """Whether the worker has made no progress for too long, nor what is being sent to it."""
-        state = (int(handle.cells.view[START]), handle.channel.written)
+        channel = handle.channel
+        state = (int(handle.cells.view[START]), channel.written)
         if handle.seen != state:
+            if handle.seen[0] != state[0]:
+                handle.read = channel.written
             handle.seen, handle.seen_at = state, now
             return False
-        # A large argument is on its way as long as the worker reads; to send it to another costs as much again.
-        unsent = handle.channel.unsent
-        if unsent:
-            return now - handle.seen_at >= STUCK + unsent * STUCK_EACH
+        # A large argument is on its way until the worker has begun its task; to send it to another costs as much again.
+        coming = channel.unsent + channel.written - handle.read
+        if channel.unsent or coming >= LARGE:
+            return now - handle.seen_at >= STUCK + coming * STUCK_EACH
         return now - handle.seen_at >= max(TICK * 0.8, 0.0 if idle else LONGER * self._feeding.usual(handle))
 
     def _limited(self, handle: Handle, now: float, idle: bool) -> None:

@@ -72,8 +72,8 @@ def test_interrupt_is_a_key(tmp_path: Path) -> None:
     """Ctrl-C interrupts the program, and the exit code tells it."""
     source = """
         import time
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             time.sleep(600)
         except KeyboardInterrupt:
             print("interrupted once")

@@ -121,11 +121,12 @@ def test_killed_command_leaves_nobody(method: str, tmp_path: Path) -> None:
         screen.wait_for("_file")
         screen.type("a")
         screen.wait_for("to the arguments")
-        screen.type("builtins:pow\r")
-        screen.wait_for("Enter submits")
-        # Minutes in one multiplication, which no signal handler and no other thread interrupts.
-        screen.type("3, 1000000000\r")
-        wait_until(lambda: re.search(r"^[ >]w\d .* R▸ .* pow ", screen.read(), re.MULTILINE), what="the job runs")
+        screen.type("math:factorial\r")
+        # It is known what it takes: there is a field.
+        screen.wait_for("required")
+        # Minutes in one call of C, which no signal handler and no other thread interrupts.
+        screen.type("100000000\r")
+        wait_until(lambda: re.search(r"^[ >]w\d .* R▸ .* factorial ", screen.read(), re.MULTILINE), what="the job runs")
         members = screen.family()
         assert len(members) >= 3
         screen.process.kill()

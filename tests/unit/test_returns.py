@@ -21,7 +21,7 @@ class Worker:
 
     limit: int | None = 5
     limited_at, final, listed, drained, sequence = 0.0, False, False, 4, 9
-    seen, seen_at, empty = (-1, 0), 0.0, False
+    seen, seen_at, read, empty = (-1, 0), 0.0, 0, False
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
