@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import pickle
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 import poolmgr
 from poolmgr import JobCancelled, JobKilled, JobStopped, JobTimedOut, PoolTerminated, WorkerDied
-from poolmgr.engine import retries
+from poolmgr.engine import retries, unheard
 from poolmgr.engine.stream import StreamJob
 from poolmgr.model.states import JobState
 from tests.engine.conftest import MakePool
@@ -142,6 +143,28 @@ def test_request_to_stop_that_python_drops_is_made_again(pool: poolmgr.Pool, tmp
     with pytest.raises(JobStopped):
         job.get(LONG)
     assert works(pool)
+
+
+def test_request_to_stop_that_comes_while_one_is_dropped_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python hands to nobody what is raised while it tells that it has dropped something: there it is put off."""
+    later, early = unheard.again, iter([signal.SIGINT])
+
+    def again() -> None:
+        for number in early:
+            os.kill(os.getpid(), number)
+            return
+        later()
+
+    monkeypatch.setattr(unheard, "again", again)
+    with poolmgr.Pool(1, context=multiprocessing.get_context("fork")) as pool:
+        job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(tmp_path),))
+        started(tmp_path)
+        assert job.cancel()
+        with pytest.raises(JobStopped):
+            job.get(LONG)
+        assert works(pool)
 
 
 @pytest.mark.usefixtures("long_delays")
