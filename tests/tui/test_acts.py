@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -156,6 +157,23 @@ async def test_plus_three_times_means_three() -> None:
         await until(pilot, lambda: len(control.requests) == 4)
         assert control.requests == [Resize(3), Resize(4), Resize(5), Resize(4)]
         assert threading.get_ident() not in control.senders
+
+
+async def test_size_counts_from_what_was_asked_until_a_picture_shows_it() -> None:
+    """A key pressed after the answer and before the next picture is one worker more; then the picture counts again."""
+    control = FakeControl()
+    app = PoolmgrApp(control)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        for size in (3, 4):
+            app.clear_notifications()
+            await pilot.press("plus")
+            await until(pilot, lambda: app._notifications)
+            assert control.requests[-1] == Resize(size)
+        control.change(size=2, time=time.time() + 60)
+        app.pull()
+        await pilot.press("plus")
+        await until(pilot, lambda: len(control.requests) == 3)
+        assert control.requests[-1] == Resize(3)
 
 
 async def test_kill_asks_about_the_job_that_was_aimed_at() -> None:

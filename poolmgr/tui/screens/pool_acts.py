@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from poolmgr.model.requests import Drain, Pause, Reply, Resize, Resume, Terminate
@@ -21,9 +22,12 @@ class PoolScreen(WorkerScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        #: The size last asked for, while the answer is out: + pressed three times means three.
+        #: The size last asked for, until a picture is there that was taken after the answer: + pressed three times
+        #: means three.
         self._wanted: int | None = None
         self._resizes = 0
+        #: When the last answer came (seconds since the epoch).
+        self._resized_at = 0.0
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what cannot be done to the pool now."""
@@ -40,9 +44,12 @@ class PoolScreen(WorkerScreen):
 
     @property
     def _workers_wanted(self) -> int:
+        snapshot = self.cockpit.snapshot
+        if not self._resizes and snapshot is not None and snapshot.time > self._resized_at:
+            self._wanted = None
         if self._wanted is not None:
             return self._wanted
-        return 0 if self.cockpit.snapshot is None else self.cockpit.snapshot.size
+        return 0 if snapshot is None else snapshot.size
 
     def _resize_pool(self, size: int) -> None:
         self._wanted = size
@@ -51,7 +58,8 @@ class PoolScreen(WorkerScreen):
 
     def _resized(self, reply: Reply) -> None:
         self._resizes -= 1
-        if self._resizes == 0:
+        self._resized_at = time.time()
+        if self._resizes == 0 and not reply.ok:
             self._wanted = None
         # Of + + + only the last answer is news; a refusal is always.
         if self._resizes == 0 or not reply.ok:
