@@ -141,11 +141,6 @@ class Feeding:
             and not self.spent(handle)
         )
 
-    def usual(self, handle: Handle) -> float:
-        """Seconds that the task in the worker's hands usually takes; 0 if it has none, or nobody knows."""
-        task = handle.current()
-        return (self._durations.of(task.job.func) or 0.0) / 1e9 if task is not None else 0.0
-
     def spent(self, handle: Handle) -> bool:
         """Whether the worker has had its share of tasks or of memory, or somebody wants another one in its place."""
         if handle.oversized or handle.recycled:

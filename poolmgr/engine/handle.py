@@ -59,7 +59,7 @@ class Handle:
     #: When that was (CLOCK_MONOTONIC, ns).
     inline_at = 0
     #: Bytes that had been written when START was last seen to change: all later ones are for what it has not begun.
-    read = 0
+    written_then = 0
 
     def __init__(self, slot: int, generation: int, spec: Spec, mailbox: Mailbox, functions: Functions) -> None:
         self.slot = slot

@@ -2,7 +2,7 @@
 
 Written under its lock, which is held for a few instructions and never while anybody's code runs, by whoever books the
 ends of tasks.  Read by any thread without it: ``tuple(a_deque)`` and ``list(a_dict.values())`` run in one piece under
-the interpreter's lock, and every record is immutable.
+the interpreter's lock, and no record is ever changed.
 
 The pictures are imported when the first is taken, or the first job ends badly: neither a pool that starts nor the first
 result waits for that (``model/log.py``).

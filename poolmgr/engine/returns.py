@@ -2,8 +2,7 @@
 
 Thread: the dispatcher, under the feed lock, in ticks while any worker holds more than the task it runs.
 
-    a tick finds the worker at the same task as before, with others behind it   ->  LIMIT = START + 1, if others have
-                                                    nothing to do, or the task takes longer than it usually does
+    a tick finds the worker at the same task as before, with others behind it   ->  LIMIT = START + 1
     1 ms later, START is still below LIMIT      ->  nothing from LIMIT on was begun, nor will be: it waits for others
                 START has reached LIMIT         ->  it saw the limit and left the batch, or began before it saw it: only
                                                     the end of the batch, or a new limit, can tell
@@ -16,6 +15,7 @@ lock, and for a worker that is stopped.
 
 from __future__ import annotations
 
+from poolmgr.engine.channel import KEPT
 from poolmgr.engine.drain import Drain
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle
@@ -30,10 +30,6 @@ STUCK = 0.25
 #: 1 GB on busy cores.  Less, and an argument would be taken back and sent again for ever; more, and a stopped worker
 #: keeps it longer.
 STUCK_EACH = 1e-8
-#: Bytes from which an argument is large.
-LARGE = 1 << 20
-#: How many times as long as usual a task takes before what lies behind it is taken back although all are busy.
-LONGER = 2.0
 #: Seconds after which a limit is certainly seen by a worker that goes on.
 SETTLED = 0.001
 
@@ -52,12 +48,10 @@ class Returns:
         if self.due is None or now < self.due:
             return
         self.due = None
-        # Without an idle worker, what is taken back would only be sent ahead to another one that is busy.
-        idle = any(handle.empty and self._feeding.may_have(handle) for handle in handles)
         for handle in handles:
             if handle.limit is not None:
-                self._limited(handle, now, idle)
-            elif self.waiting(handle) and self._stands(handle, now, idle):
+                self._limited(handle, now)
+            elif self.waiting(handle) and self._stands(handle, now):
                 self.limit(handle, now)
 
     def plan(self, handles: list[Handle], now: float) -> None:
@@ -78,22 +72,23 @@ class Returns:
         """Whether something was sent to the worker that it has not begun."""
         return handle.sequence > max(int(handle.cells.view[START]) + 1, handle.drained)
 
-    def _stands(self, handle: Handle, now: float, idle: bool) -> bool:
-        """Whether the worker has made no progress for too long, nor what is being sent to it."""
+    def _stands(self, handle: Handle, now: float) -> bool:
+        """Whether the worker has made no progress since the last look, nor what is being sent to it."""
         channel = handle.channel
         state = (int(handle.cells.view[START]), channel.written)
         if handle.seen != state:
             if handle.seen[0] != state[0]:
-                handle.read = channel.written
+                handle.written_then = channel.written
             handle.seen, handle.seen_at = state, now
             return False
-        # A large argument is on its way until the worker has begun its task; to send it to another costs as much again.
-        coming = channel.unsent + channel.written - handle.read
-        if channel.unsent or coming >= LARGE:
+        # A large argument is on its way until the worker, which has nothing else in hand, has read what the kernel
+        # keeps of it; to send it to another costs as much again.
+        coming = channel.unsent + channel.written - handle.written_then
+        if channel.unsent or (coming > KEPT and not handle.began):
             return now - handle.seen_at >= STUCK + coming * STUCK_EACH
-        return now - handle.seen_at >= max(TICK * 0.8, 0.0 if idle else LONGER * self._feeding.usual(handle))
+        return now - handle.seen_at >= TICK * 0.8
 
-    def _limited(self, handle: Handle, now: float, idle: bool) -> None:
+    def _limited(self, handle: Handle, now: float) -> None:
         if now - handle.limited_at < SETTLED:
             return
         # Looked at before the results are taken: a worker that commits its last task and leaves between the two looks
@@ -108,5 +103,5 @@ class Returns:
             elif start < limit:
                 self._feeding.put_back(handle.take_back(limit))
                 handle.final = True
-            elif self._stands(handle, now, idle):
+            elif self._stands(handle, now):
                 self.limit(handle, now)

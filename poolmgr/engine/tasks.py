@@ -1,8 +1,8 @@
 """What a worker does with a batch: it runs each task and commits its result before it takes up the next.
 
     for each task    START=seq . past LIMIT? then leave the batch . call . fill the slot . COMMIT=seq+1
-    at its end       ACK=batches left . wake the owner; within a long batch it is woken now and then, so that no result
-                     waits behind many others
+    at its end       ACK=batches left . wake the owner; within a batch it is woken about once a millisecond, so that
+                     no result waits behind a slow task
 
 Runs: the users' functions, and the pickling of what they take and give.  Each is guarded: what it raises fails its own
 task and is sent to the owner, whatever it is.
@@ -49,9 +49,8 @@ from poolmgr.runtime.cells import (
 )  # fmt: skip
 from poolmgr.runtime.output import Printed
 
-#: Nanoseconds in a batch after which the owner is woken: a little more than batches aim at.  Less costs the owner a
-#: turn more often, more lets results wait.
-WAKE_EVERY = 2_500_000
+#: Nanoseconds in a batch after which the owner is woken.  Less costs a system call more often, more lets results wait.
+WAKE_EVERY = 1_000_000
 #: Tasks of so many ns and more have their CPU time read one by one: the clock costs 570 ns.
 CPU_EACH = 50_000
 #: Largest result that goes into the payload area; a larger one goes over the socket.

@@ -125,17 +125,9 @@ class Histogram:
         known = list(durations) or [total // count]
         each, rest = divmod(count, len(known))
         bins = self._bins
-        get = bins.get
-        for duration in known:
-            # bin_of() without the call: this runs for each task of a busy pool.
-            if STEPS <= duration <= LONGEST:
-                shift = duration.bit_length() - 1 - _BITS
-                number = (shift << _BITS) + (duration >> shift)
-            else:
-                number = bin_of(duration)
-            bins[number] = get(number, 0) + each
-        for duration in known[:rest]:
-            bins[bin_of(duration)] += 1
+        for place, duration in enumerate(known):
+            number = bin_of(duration)
+            bins[number] = bins.get(number, 0) + each + (place < rest)
         self._count += count
         self._total += total
         self._longest = max(self._longest, *known)

@@ -22,7 +22,6 @@ from poolmgr.model.requests import FASTEST_PACE, USUAL_PACE, WISH
 from poolmgr.model.snapshot import PoolSnapshot, WorkerSnapshot
 from poolmgr.model.states import PoolState, WorkerState
 from poolmgr.monitor.board import Board
-from poolmgr.monitor.give_way import give_way
 from poolmgr.monitor.histories import Histories
 from poolmgr.monitor.ports import Watchable
 from poolmgr.monitor.rates import Rate, remaining_seconds
@@ -177,7 +176,6 @@ class Collector:
         now = time.monotonic()
         if self._board is not None and not (requested and now - self._published < self._interval):
             self._published = now
-            give_way()
             self._board.publish(self._latest, self._record.history)
 
     def _take_frame(self) -> None:
@@ -188,10 +186,8 @@ class Collector:
             self._latest = dataclasses.replace(latest, board_pid=self._board_pid(), viewers=self._viewers())
             return
         now = time.monotonic()
-        give_way()
         samples = self._sampler.sample([worker.pid for worker in snapshot.workers])
         self._histories.feed(now, snapshot, samples, self._cost())
-        give_way()
         rate = self._rate.feed(now, snapshot.counts.tasks_done)
         # A pool that was closed gets none of those that were still to come.
         open_ = snapshot.state in (PoolState.RUN, PoolState.HELD)
@@ -214,7 +210,6 @@ class Collector:
             machine=self._machine.sample(now),
             viewers=self._viewers(),
         )
-        give_way()
         self._latest = self._record.complete(full)
 
     def _merge(self, worker: WorkerSnapshot, sample: Sample | None) -> WorkerSnapshot:

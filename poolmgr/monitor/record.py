@@ -21,7 +21,6 @@ from poolmgr.model.snapshot import FunctionSnapshot, PoolSnapshot, Verdict
 from poolmgr.model.states import JobState
 from poolmgr.model.times import Times, shares
 from poolmgr.model.verdict import judge
-from poolmgr.monitor.give_way import give_way
 from poolmgr.monitor.ports import Spans
 from poolmgr.monitor.rates import Rate
 from poolmgr.monitor.sampler import Sample
@@ -36,8 +35,6 @@ ABSENT = 60
 #: Functions whose numbers are remembered by themselves and not by their names; a program that makes ever new ones
 #: would have them all kept.
 KNOWN = 1000
-#: Spans that are played before others have their turn.
-IN_A_ROW = 64
 
 
 class _Function:
@@ -151,9 +148,7 @@ class Record:
     def _play(self, spans: list[Ran | Happened]) -> None:
         sums: dict[tuple[int, int, int], _Sum] = {}
         width = WIDTHS[FINE]
-        for place, span in enumerate(spans):
-            if not place % IN_A_ROW:
-                give_way()
+        for span in spans:
             if isinstance(span, Happened):
                 self._happened(span)
                 continue
@@ -167,10 +162,10 @@ class Record:
             # What reaches into the next slice stands alone, so that each slice gets its part; and so does what was
             # fed while it ran.
             alone = span.end > (first + 1) * width or span.busy >= LONG
-            key = span.slot, number, -span.begin if alone else first
-            known = sums.get(key)
+            place = -span.begin if alone else first
+            known = sums.get((span.slot, number, place))
             if known is None:
-                known = sums[key] = _Sum(span.begin)
+                known = sums[span.slot, number, place] = _Sum(span.begin)
             known.add(span)
         for (slot, number, _), each in sorted(sums.items(), key=lambda pair: pair[1].begin):
             recorder = self._recording.slot(slot)

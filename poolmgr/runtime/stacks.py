@@ -37,8 +37,6 @@ DEADLINE = 3.0
 STEP = 0.001
 #: Seconds without growth after which a stack is taken to be whole although the handler seems to be running.
 QUIET = 0.25
-#: The same where as many threads have the signal blocked anyway, so that it cannot be told whether one is at it.
-SURE = 0.02
 _STANDS = "it stands still, and tells its stack only when it goes on"
 
 
@@ -102,7 +100,8 @@ class Tap:
         if begin > LARGEST:
             os.ftruncate(self._memory, 0)
             begin = 0
-        deaf = self._deaf()
+        # What a thread had blocked before stays so: it is not at our signal.
+        deaf = self._at_it()
         try:
             signal.pidfd_send_signal(self._pidfd, SIGNAL)
         except OSError:
@@ -136,24 +135,13 @@ class Tap:
             new = os.fstat(self._memory).st_size
             if new != size:
                 size, grown = new, now
-            elif size > begin and (
-                now - grown > QUIET or (not self._at_it() - deaf and now - grown > SURE * len(deaf))
-            ):
+            elif size > begin and (now - grown > QUIET or not self._at_it() - deaf):
                 return
             elif size == begin and stopped(self._pid):
                 # Somebody has stopped it since.
                 raise NoStack(_STANDS)
             time.sleep(STEP)
         raise NoStack(f"it has not told its stack within {DEADLINE:g} s")
-
-    def _deaf(self) -> set[int]:
-        """The threads that have our signal blocked anyway: they are not at it when they still have."""
-        deaf = self._at_it()
-        if deaf:
-            # A thread that starts another one blocks all signals for some microseconds.
-            time.sleep(STEP)
-            deaf &= self._at_it()
-        return deaf
 
     def _at_it(self) -> set[int]:
         """The threads that have our signal before them, or are in its handler, where it is blocked."""

@@ -135,14 +135,19 @@ def test_job_that_is_stopped_by_somebody_is_not_tried_again(pool: poolmgr.Pool, 
     assert works(pool)
 
 
-def test_request_to_stop_that_python_drops_is_made_again(pool: poolmgr.Pool, tmp_path: Path) -> None:
-    """Raised inside a __del__, where exceptions are only printed, it is raised again behind it."""
-    job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(tmp_path),))
-    started(tmp_path)
+def check_stops_where_exceptions_are_dropped(pool: poolmgr.Pool, folder: Path) -> None:
+    """A job that is asked to stop inside a ``__del__`` stops behind it."""
+    job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(folder),))
+    started(folder)
     assert job.cancel()
     with pytest.raises(JobStopped):
         job.get(LONG)
     assert works(pool)
+
+
+def test_request_to_stop_that_python_drops_is_made_again(pool: poolmgr.Pool, tmp_path: Path) -> None:
+    """Raised inside a __del__, where exceptions are only printed, it is raised again behind it."""
+    check_stops_where_exceptions_are_dropped(pool, tmp_path)
 
 
 def test_request_to_stop_that_comes_while_one_is_dropped_is_made_again(
@@ -159,12 +164,7 @@ def test_request_to_stop_that_comes_while_one_is_dropped_is_made_again(
 
     monkeypatch.setattr(unheard, "again", again)
     with poolmgr.Pool(1, context=multiprocessing.get_context("fork")) as pool:
-        job = pool.apply_async(jobs.wait_where_exceptions_are_dropped, (str(tmp_path),))
-        started(tmp_path)
-        assert job.cancel()
-        with pytest.raises(JobStopped):
-            job.get(LONG)
-        assert works(pool)
+        check_stops_where_exceptions_are_dropped(pool, tmp_path)
 
 
 @pytest.mark.usefixtures("long_delays")

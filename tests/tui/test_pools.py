@@ -150,6 +150,17 @@ async def test_alerts_and_undo_are_the_pools_own() -> None:
         await until(pilot, lambda: len(train.requests) == 2)
 
 
+async def test_size_is_the_pools_own() -> None:
+    """What was just asked of one pool, and is on no picture yet, says nothing of another."""
+    train, thumbs = pool("train", size=2), pool("thumbs", size=5)
+    app = PoolmgrApp(fleet_of(train, thumbs))
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(pilot, "5", "plus", "j", "plus")
+        await settle(pilot, "k", "plus")
+        await until(pilot, lambda: len(train.requests) == 2)
+        assert (train.requests, thumbs.requests) == ([Resize(3), Resize(3)], [Resize(6)])
+
+
 async def test_filter_and_sort() -> None:
     """The list of pools is filtered and sorted as any other."""
     app = PoolmgrApp(fleet_of(pool("train"), pool("thumbs", state=PoolState.ENDED), pool("nightly")))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from poolmgr.control.target import check_call
 from poolmgr.errors import UsageError
@@ -193,6 +193,18 @@ async def test_what_is_typed_for_another_function_is_kept() -> None:
         looked_up.set()
         await until(pilot, lambda: control.requests == [Submit("math:factorial", (5,))])
         assert fields.typed["url"] == "before"
+
+
+async def test_what_cannot_be_read_for_another_function_is_said() -> None:
+    """Also if it was sent before it is known what that takes: then as soon as it is."""
+    app = PoolmgrApp(looking(FakeControl()))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await open_on(app, pilot, FETCH)
+        app.screen.query_one("#target", Input).focus()
+        app.screen.query_one("#target", Input).value = "math:factorial"
+        await pilot.press("enter", *"1 +", "enter")
+        await until(pilot, lambda: str(app.screen.query_one("#problem", Static).render()) != "")
+        assert app.screen.query_one("#arguments", Input).value == "1 +"
 
 
 async def test_what_was_typed_before_the_fields_came_goes_into_them() -> None:

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from poolmgr.engine.channel import KEPT
 from poolmgr.engine.drain import Drain
 from poolmgr.engine.feeding import Feeding
 from poolmgr.engine.handle import Handle
-from poolmgr.engine.returns import Returns
+from poolmgr.engine.returns import STUCK, STUCK_EACH, TICK, Returns
 from poolmgr.runtime.cells import START
 
 
@@ -21,7 +22,7 @@ class Worker:
 
     limit: int | None = 5
     limited_at, final, listed, drained, sequence = 0.0, False, False, 4, 9
-    seen, seen_at, read, empty = (-1, 0), 0.0, 0, False
+    seen, seen_at, written_then, began = (-1, 0), 0.0, 0, True
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -40,14 +41,9 @@ class Worker:
         self.limit, self.limited_at = number, now
 
 
-def make_returns(collect: Callable[[Worker], int]) -> Returns:
-    """Returns in a pool whose tasks usually take 0.1 s."""
-    feeding = SimpleNamespace(
-        put_back=lambda batches: None,
-        freed=lambda handle: None,
-        may_have=lambda handle: handle.limit is None,
-        usual=lambda handle: 0.1,
-    )
+def make_returns(collect: Callable[[Worker], int] = lambda handle: 0) -> Returns:
+    """Returns that put back what they take back nowhere."""
+    feeding = SimpleNamespace(put_back=lambda batches: None, freed=lambda handle: None)
     return Returns(cast(Feeding, feeding), cast(Drain, SimpleNamespace(collect=collect)))
 
 
@@ -67,16 +63,23 @@ def test_task_that_is_committed_while_one_looks_is_not_run_again() -> None:
     assert worker.taken_back == [5]
 
 
-@pytest.mark.parametrize(("idle", "patience"), [(True, 0.005), (False, 0.2)])
-def test_what_lies_behind_a_task_of_usual_length_stays_while_all_are_busy(idle: bool, patience: float) -> None:
-    """It would only be sent ahead to another; once somebody has nothing to do, or the task takes long, it goes."""
-    worker, other = Worker(), Worker()
-    worker.limit = other.limit = None
-    other.empty, other.sequence = idle, 5
-    returns = make_returns(lambda handle: 0)
-    handles = [cast(Handle, worker), cast(Handle, other)]
-    for now, limited in ((1.0, False), (1.0 + patience * 0.7, False), (1.0 + patience * 1.01, True)):
+@pytest.mark.parametrize(
+    ("in_hand", "size", "patience"),
+    [
+        (False, 100 * KEPT, STUCK + 100 * KEPT * STUCK_EACH),
+        (True, 100 * KEPT, TICK),
+        (False, KEPT, TICK),
+    ],
+)
+def test_argument_that_was_sent_is_given_time_to_be_read(in_hand: bool, size: int, patience: float) -> None:
+    """A large one, to a worker that has nothing else to do; what is small, or lies behind a task, goes to another."""
+    worker = Worker()
+    worker.limit, worker.began = None, in_hand
+    returns = make_returns()
+    moments = [(1.0, False), (2.0, False), (2.0 + patience * 0.7, False), (2.0 + patience * 1.01, True)]
+    for now, limited in moments:
         returns.due = 0.0
-        returns.tick(handles, now)
+        returns.tick([cast(Handle, worker)], now)
         assert (worker.limit is not None) is limited
-    assert worker.limit == 5
+        # It has all gone out between the first two looks.
+        worker.channel.written = size

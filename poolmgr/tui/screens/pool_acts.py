@@ -13,6 +13,7 @@ from poolmgr.tui.screens.size import SizeScreen
 from poolmgr.tui.screens.submit import SubmitScreen
 from poolmgr.tui.screens.type_name import TypeNameScreen
 from poolmgr.tui.screens.worker_acts import WorkerScreen
+from poolmgr.tui.watched import Watched
 
 _OPEN_ONLY = ("submit", "hold", "grow", "shrink", "set_size", "drain")
 
@@ -22,9 +23,9 @@ class PoolScreen(WorkerScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        #: The size last asked for, until a picture is there that was taken after the answer: + pressed three times
-        #: means three.
-        self._wanted: int | None = None
+        #: The size last asked for, and of which pool.  It counts until a picture is there that was taken after the
+        #: answer: + pressed three times means three.
+        self._wanted: tuple[Watched | None, int] | None = None
         self._resizes = 0
         #: When the last answer came (seconds since the epoch).
         self._resized_at = 0.0
@@ -45,14 +46,13 @@ class PoolScreen(WorkerScreen):
     @property
     def _workers_wanted(self) -> int:
         snapshot = self.cockpit.snapshot
-        if not self._resizes and snapshot is not None and snapshot.time > self._resized_at:
-            self._wanted = None
-        if self._wanted is not None:
-            return self._wanted
+        shown = snapshot is not None and not self._resizes and snapshot.time > self._resized_at
+        if self._wanted is not None and self._wanted[0] is self.cockpit.current and not shown:
+            return self._wanted[1]
         return 0 if snapshot is None else snapshot.size
 
     def _resize_pool(self, size: int) -> None:
-        self._wanted = size
+        self._wanted = self.cockpit.current, size
         self._resizes += 1
         self.cockpit.send(Resize(size), self._resized)
 

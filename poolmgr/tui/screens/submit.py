@@ -215,9 +215,9 @@ class SubmitScreen(CallForm):
         try:
             args, kwargs = self._arguments(items)
         except UsageError:
-            if self._parameters is None or target == self._described:
+            if self._forgotten is None and (self._parameters is None or target == self._described):
                 return
-            # Another function's fields are to be had, whatever stands in these.
+            # Another function's fields are to be had, whatever was typed.
             args, kwargs = (), {}
         self._asked = CheckCall(target, args, kwargs, items)
         asked = self._asked

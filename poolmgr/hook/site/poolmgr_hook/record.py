@@ -94,8 +94,7 @@ class Record:
     def submitted(self) -> bool:
         """A job was given to the pool. Whether it is to be described."""
         self.words[_SUBMITTED] = next(self._submitted)
-        coming = self._coming
-        return (coming.left > 0 or monotonic_ns() >= coming.until) and coming.has_room()
+        return self._coming.has_room()
 
     def batch(self, tasks: int, items: int) -> None:
         """That job is a map; -1 for a number of tasks or items that nobody knows."""
@@ -116,10 +115,7 @@ class Record:
     def ended(self, good: bool) -> bool:
         """A job has ended, well or badly. Whether it is to be told which."""
         self.words[_FINISHED] = next(self._ended)
-        going = self._going
-        if (going.left or monotonic_ns() >= going.until) and going.has_room():
-            return True
-        return not good and self._failing.has_room()
+        return self._going.has_room() or (not good and self._failing.has_room())
 
     def tell_end(self, job: int, outcome: int, failure: int = -1) -> None:
         """Which job has ended, and how; ``failure`` is the number of its texts, from ``failures.tell``."""

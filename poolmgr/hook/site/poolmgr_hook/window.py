@@ -14,17 +14,16 @@ class Window:
     def __init__(self, nanoseconds: int, most: int) -> None:
         """Let through ``most`` in as many nanoseconds, which begin with the first that comes after the last ones."""
         self._length, self._most = nanoseconds, most
-        #: When there is room again once nothing is left.  Who is in a hurry looks here first, and spares a call.
-        self.until = 0
-        self.left = 0
+        self._until = 0
+        self._left = 0
 
     def has_room(self) -> bool:
         """Whether this event is let through."""
-        if self.left:
-            self.left -= 1
+        if self._left:
+            self._left -= 1
             return True
         now = monotonic_ns()
-        if now < self.until:
+        if now < self._until:
             return False
-        self.until, self.left = now + self._length, self._most
+        self._until, self._left = now + self._length, self._most
         return True
