@@ -201,7 +201,8 @@ class SteeredPool(pool.Pool):
     def stack(self, slot: int, generation: int | None = None) -> str:
         """The stacks of all threads of a worker now, as faulthandler writes them, also while its job computes in C.
 
-        Takes a few milliseconds. As :meth:`suspend` for the rest.
+        Takes a few milliseconds; in C 30, and is then of that thread alone, with a line that says so. As
+        :meth:`suspend` for the rest.
 
         Raises:
             NoStack: The worker does not tell; the text says why.

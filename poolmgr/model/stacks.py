@@ -1,5 +1,7 @@
 """Stacks as faulthandler writes them, read and told in words; and a profile of many of them.
 
+A line in parentheses says what a dump does not tell.
+
 Pure, but for the source lines, which the caller looks up.  For any thread.
 """
 
@@ -15,6 +17,7 @@ Source = Callable[[str, int], str]
 
 _THREAD = re.compile(r"^(?:Current thread|Thread) (0x[0-9a-fA-F]+).*\(most recent call first\):$")
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
+_NOTE = re.compile(r"^\((.*)\)$")
 _TEXT = re.compile(r"^(.*):(\d+) +(.*)$")
 #: Where a job's own frames end: what called it.
 _CALLERS = ("poolmgr/engine/tasks.py", "poolmgr/engine/worker.py")
@@ -39,6 +42,8 @@ class Thread(NamedTuple):
 
     ident: str
     frames: tuple[Frame, ...]
+    #: In place of frames, what is not told, and why.
+    note: str = ""
 
     @property
     def is_worker(self) -> bool:
@@ -59,16 +64,21 @@ class Thread(NamedTuple):
 def parse(text: str) -> list[Thread]:
     """The threads in a dump; the one that runs the jobs first, then those that have something to tell."""
     threads: list[tuple[str, list[Frame]]] = []
+    notes: list[str] = []
     for line in text.splitlines():
         head = _THREAD.match(line)
         if head is not None:
             threads.append((head[1], []))
             continue
+        note = _NOTE.match(line)
+        if note is not None:
+            notes.append(note[1])
         frame = _FRAME.match(line)
         if frame is not None and threads:
             threads[-1][1].append(Frame(frame[1], int(frame[2]), frame[3]))
     found = [Thread(ident, tuple(frames)) for ident, frames in threads]
-    return sorted(found, key=lambda thread: not thread.is_worker)
+    ordered = sorted(found, key=lambda thread: not thread.is_worker)
+    return ordered + [Thread("", (), note) for note in notes]
 
 
 class Told(NamedTuple):
@@ -86,8 +96,8 @@ def told(threads: Iterable[Thread], source: Source) -> list[Told]:
         if thread.is_worker:
             if not frames:
                 lines.append(Told("no job of its own code runs: it waits for one, or is between two"))
-        elif frames:
-            lines.append(Told(f"thread {thread.ident}"))
+        elif frames or thread.note:
+            lines.append(Told(thread.note or f"thread {thread.ident}"))
         lines += [Told(_line("", frame, source), frame) for frame in frames]
     return lines
 

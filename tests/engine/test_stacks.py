@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import poolmgr
 from poolmgr.errors import NoStack, UnknownWorker
-from poolmgr.model.stacks import parse
+from poolmgr.hook.site.poolmgr_hook import stacks as guest
+from poolmgr.model.stacks import parse, told
 from poolmgr.runtime import stacks
 from poolmgr.runtime.cells import STACKS
 from poolmgr.runtime.procfs import masks, stopped
@@ -59,6 +62,51 @@ def test_stack_of_an_idle_worker_has_no_job(make_pool: MakePool) -> None:
     """What only waits for work is no frame of a job."""
     pool = one(make_pool)
     wait_until(lambda: job_frames(pool.stack(0)) == [])
+
+
+def test_what_stands_beside_a_thread_in_c_is_not_read(make_pool: MakePool, tmp_path: Path) -> None:
+    """While the main thread is in C, another one may be moving: it is said that it is not told."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.spin_in_c_beside_a_thread, (str(tmp_path),))
+    wait_until(lambda: list(tmp_path.iterdir()))
+    (found,) = wait_until(lambda: [each for each in [parse(pool.stack(0))] if each[-1].note])
+    assert [[frame.function for frame in each.job] for each in found] == [["spin_in_c_beside_a_thread"], []]
+    assert "other threads" in told(found, lambda file, line: "")[-1].text
+    assert pool.kill(job.id)
+
+
+@pytest.mark.parametrize("job", [jobs.run_generators, jobs.start_threads, jobs.go_in_and_out_of_c])
+def test_many_stacks_do_a_job_no_harm(make_pool: MakePool, tmp_path: Path, job: Callable[[str], int]) -> None:
+    """A job whose frames move all the time, or whose threads come and go, lives, and each stack is whole."""
+    pool = one(make_pool)
+    result = pool.apply_async(job, (str(tmp_path),))
+    started(tmp_path)
+    found = [parse(pool.stack(0)) for _ in range(200)]
+    go(tmp_path)
+    assert result.get(LONG) > 0
+    assert all(threads[0].is_worker for threads in found)
+    assert any(threads[0].job[-1].function == job.__name__ for threads in found)
+
+
+def test_worker_is_kept_from_going_on_while_the_second_signal_comes(make_pool: MakePool, tmp_path: Path) -> None:
+    """One that comes back from C just then stays in its answer until the memory is free again."""
+    pool = one(make_pool)
+    pid = pool.apply(jobs.stay_long_in_stacks)
+    job = pool.apply_async(jobs.run_generators, (str(tmp_path),))
+    started(tmp_path)
+    fd = int(pool._dispatcher.crew.handles[0].cells.view[STACKS])
+    memory = os.open(f"/proc/{pid}/fd/{fd}", os.O_RDWR)
+    try:
+        fcntl.flock(memory, fcntl.LOCK_EX)
+        os.kill(pid, guest.ASK)
+        wait_until(lambda: os.pread(memory, 1 << 16, 0).endswith(guest.END))
+        os.kill(pid, guest.ASK)
+        wait_until(lambda: b" in _stay\n" in os.pread(memory, 1 << 16, 0))
+        fcntl.flock(memory, fcntl.LOCK_UN)
+    finally:
+        os.close(memory)
+    go(tmp_path)
+    assert job.get(LONG) > 0
 
 
 def test_all_threads_of_a_job_are_told(make_pool: MakePool, tmp_path: Path) -> None:
@@ -113,7 +161,7 @@ def test_worker_that_is_being_stopped_says_so(make_pool: MakePool, monkeypatch: 
     pid = pool.pid_of(0)
     with monkeypatch.context() as patch:
         patch.setattr(stacks, "masks", lambda *of: masks(*of) | {"ShdPnd": 1 << signal.SIGSTOP - 1})
-        patch.setattr(stacks.Tap, "_wait", lambda *_: pytest.fail("it was asked all the same"))
+        patch.setattr(stacks.Tap, "_send", lambda *_: pytest.fail("it was asked all the same"))
         with pytest.raises(NoStack, match="stands still"):
             pool.stack(0)
     pool.suspend(0)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from poolmgr.errors import SoftTimeout
+from poolmgr.hook.site.poolmgr_hook import stacks as guest
 
 
 def double(x: int) -> int:
@@ -435,6 +436,47 @@ def wait_beside_a_thread(folder: str) -> None:
     thread = threading.Thread(target=mark_and_wait, args=(folder,))
     thread.start()
     thread.join()
+
+
+def spin_in_c_beside_a_thread(folder: str) -> int:
+    """Hold the interpreter's lock in C for very long, while a thread of the job's own wants it."""
+    threading.Thread(target=mark_and_wait, args=(folder,), daemon=True).start()
+    while not any(Path(folder).iterdir()):
+        time.sleep(0.005)
+    return sum(range(10**12))
+
+
+def _until_go(folder: str, work: Callable[[], object]) -> int:
+    """Tell that the job has begun, and do something again and again until somebody makes the file ``go``."""
+    Path(folder, str(os.getpid())).write_text(str(os.getpid()))
+    times = 0
+    while not Path(folder, "go").exists():
+        work()
+        times += 1
+    return times
+
+
+def run_generators(folder: str) -> int:
+    return _until_go(folder, lambda: ",".join(str(number) for number in range(20)))
+
+
+def start_threads(folder: str) -> int:
+    def start_one() -> None:
+        thread = threading.Thread(target=str)
+        thread.start()
+        thread.join()
+
+    return _until_go(folder, start_one)
+
+
+def go_in_and_out_of_c(folder: str) -> int:
+    return _until_go(folder, lambda: sum(range(1_500_000)))
+
+
+def stay_long_in_stacks() -> int:
+    """Have this worker wait for long in what answers a look, should that be wanted."""
+    guest._LOCKED = 1e6
+    return os.getpid()
 
 
 def close_stacks() -> int:

@@ -51,6 +51,13 @@ def test_idle_worker_says_so() -> None:
     assert texts(told(parse(IDLE), source)) == ["no job of its own code runs: it waits for one, or is between two"]
 
 
+def test_what_is_not_told_is_said() -> None:
+    """A line in parentheses is told as it is, after the stacks, and is no thread of the job's."""
+    lines = told(parse(DUMP + "\n(the others are not told)\n"), source)
+    assert texts(lines)[-1] == "the others are not told"
+    assert lines[-1].frame is None
+
+
 def test_profile_counts_lines() -> None:
     """A line counts once for each look that found it, and by itself where it was the innermost."""
     profile = Profile()

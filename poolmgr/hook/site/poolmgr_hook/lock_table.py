@@ -157,6 +157,8 @@ class Table:
         #: How often this process has handed a lock to another one, or forked: what was made before is known there.
         self.shared = 0
         self._begin()
+        # Most often the main thread makes the first lock; who has to wait first may be any.
+        stacks.listen()
         os.register_at_fork(after_in_child=self._begin, after_in_parent=self.share)
 
     @staticmethod
