@@ -473,6 +473,13 @@ def go_in_and_out_of_c(folder: str) -> int:
     return _until_go(folder, lambda: sum(range(1_500_000)))
 
 
+def take_the_question_away(folder: str) -> None:
+    """Take the handler away that answers looks between two instructions, tell so, and sleep for good."""
+    signal.signal(guest.ASK, signal.SIG_DFL)
+    Path(folder, str(os.getpid())).write_text("")
+    threading.Event().wait()
+
+
 def stay_long_in_stacks() -> int:
     """Have this worker wait for long in what answers a look, should that be wanted."""
     guest._LOCKED = 1e6
