@@ -117,7 +117,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run_watched(real: Real, folder: Path) -> tuple[int, bytes, list[dict[str, Any]]]:
     """Run it under poolmgr; its exit code, its stdout, and all that top showed of it meanwhile."""
-    command = [*COMMAND, "run", "--name", real.name, *real.words]
+    # Else another Python, whose environment is active where the tests are run, would be chosen.
+    command = [*COMMAND, "run", "--python", sys.executable, "--name", real.name, *real.words]
     with (
         (folder.parent / "stdout").open("wb") as stdout,
         subprocess.Popen(
