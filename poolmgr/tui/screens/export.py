@@ -23,6 +23,7 @@ from poolmgr.model.buckets import History
 from poolmgr.model.snapshot import JobSnapshot, PoolSnapshot
 from poolmgr.tui.export import Export, file_name, write
 from poolmgr.tui.format import count, harmless
+from poolmgr.tui.presence import is_there
 from poolmgr.tui.widgets.jobs_table import JobsTable
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class ExportScreen(ModalScreen[None]):
             self._deliver(text)
         else:
             cockpit.tell(f"saved {path}")
-        if self.is_attached:
+        if is_there(self):
             self.dismiss(None)
 
     def _deliver(self, text: str) -> None:

@@ -23,6 +23,7 @@ from poolmgr.model.parameters import FieldError
 from poolmgr.model.requests import CheckCall, Complete, Reply
 from poolmgr.tui.draft import read_target
 from poolmgr.tui.format import harmless
+from poolmgr.tui.presence import is_there
 from poolmgr.tui.screens.submit import PAUSE
 from poolmgr.tui.widgets.target_input import NamesLine, TargetInput
 
@@ -185,7 +186,7 @@ class OpenPoolScreen(ModalScreen[Member | None]):
         self.app.call_from_thread(self._looked, call, reply)
 
     def _looked(self, call: CheckCall, reply: Reply) -> None:
-        if self.is_attached and not self._waiting and call is self._asked:
+        if is_there(self) and not self._waiting and call is self._asked:
             style = "$text-success" if reply.ok else "$text-warning"
             self.query_one("#check", Static).update(Content.styled(harmless(reply.text), style))
 
@@ -200,7 +201,7 @@ class OpenPoolScreen(ModalScreen[Member | None]):
         self.app.call_from_thread(self._offer, text, reply)
 
     def _offer(self, text: str, reply: Reply) -> None:
-        if self.is_attached:
+        if is_there(self):
             self.query_one(TargetInput).offer(text, list(reply.lines))
 
     # --- opening
@@ -224,7 +225,7 @@ class OpenPoolScreen(ModalScreen[Member | None]):
 
     def _opened(self, answer: Member | str) -> None:
         # Who has left the form meanwhile finds the pool in the list.
-        if not self.is_attached:
+        if not is_there(self):
             return
         self._waiting = False
         if isinstance(answer, str):

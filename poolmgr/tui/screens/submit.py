@@ -25,6 +25,7 @@ from poolmgr.model.parameters import FieldError, signature_of, spread
 from poolmgr.model.requests import CheckCall, Complete, Reply, Submit
 from poolmgr.tui.draft import OPTIONS, Draft, read_count, read_ids, read_limit, read_path, read_target
 from poolmgr.tui.format import harmless
+from poolmgr.tui.presence import is_there
 from poolmgr.tui.screens.call_form import CallForm
 from poolmgr.tui.watched import Watched
 from poolmgr.tui.widgets.target_input import NamesLine, TargetInput
@@ -187,7 +188,7 @@ class SubmitScreen(CallForm):
         field = self.query_one("#target", TargetInput)
 
         def answered(reply: Reply) -> None:
-            if self.is_attached:
+            if is_there(self):
                 field.offer(event.text, list(reply.lines))
 
         self._cockpit.look(Complete(event.text), answered, self._pool)
@@ -224,7 +225,7 @@ class SubmitScreen(CallForm):
         self._cockpit.look(asked, lambda reply: self._answered(asked, reply), self._pool)
 
     def _answered(self, asked: CheckCall, reply: Reply) -> None:
-        if self.is_attached and not self._waiting and asked is self._asked:
+        if is_there(self) and not self._waiting and asked is self._asked:
             self.call_later(self._take_answer, asked, reply)
 
     async def _take_answer(self, asked: CheckCall, reply: Reply) -> None:

@@ -21,6 +21,7 @@ from poolmgr.model.states import JobState
 from poolmgr.tui.format import count, duration, harmless, short_name, size, time_of_day
 from poolmgr.tui.keys import bindings
 from poolmgr.tui.marks import job_mark, worker_mark
+from poolmgr.tui.presence import is_there
 from poolmgr.tui.repaint import retitle
 from poolmgr.tui.screens.base import Target
 from poolmgr.tui.screens.detail import DetailScreen
@@ -172,7 +173,7 @@ class WorkerDetail(DetailScreen):
 
         def answered(reply: Reply) -> None:
             self._asked.discard(kind)
-            if self.is_attached:
+            if is_there(self):
                 take(reply)
 
         self.cockpit.look(request, answered)
