@@ -39,6 +39,22 @@ def wait_for_load(process: subprocess.Popen[str]) -> None:
     raise AssertionError("it ended before any job was done")
 
 
+def await_groups(process: subprocess.Popen[str]) -> None:
+    """Wait until both workers and the board lead process groups of their own.
+
+    A worker that is still being started is in the command's, and Ctrl-C ends it with a traceback.
+    """
+    wait_until(lambda: sum(map(leads_group, family(process))) >= 3, what="the workers and the board have their groups")
+
+
+def leads_group(process: psutil.Process) -> bool:
+    """Whether a process group is named after it."""
+    try:
+        return os.getpgid(process.pid) == process.pid
+    except ProcessLookupError:
+        return False
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
@@ -103,6 +119,7 @@ def test_interrupt_ends_it_in_one_line(method: str, tmp_path: Path) -> None:
     """Ctrl-C under load, which a terminal sends to the whole group: one line, exit code 130, nobody left."""
     with started("demo", "--json", "--workers", "2", "--start-method", method, cwd=tmp_path) as process:
         wait_for_load(process)
+        await_groups(process)
         members = family(process)
         assert len(members) >= 3
         os.killpg(process.pid, signal.SIGINT)

@@ -37,6 +37,8 @@ def test_size_follows_the_window(tmp_path: Path) -> None:
     source = """
         import os, signal
         signal.signal(signal.SIGWINCH, lambda *_: None)
+        # One that comes before it is waited for is kept.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
         print("ready", flush=True)
         signal.sigwait({signal.SIGWINCH}) if os.get_terminal_size()[0] == 100 else None
         print("now", *os.get_terminal_size())

@@ -25,7 +25,8 @@ def test_busy_process_shows_cpu_and_a_quiet_one_does_not() -> None:
         assert [first[pid].cpu_percent for pid in pids] == [None, None]
         assert min(first[pid].rss for pid in pids) > 1_000_000
         wait_until(lambda: (sampler.sample(pids)[busy.pid].cpu_percent or 0) > 10)
-        assert sampler.sample(pids)[quiet.pid].cpu_percent == 0.0
+        # At the first look it may have been on its way to its rest, and may have filled a tick of the kernel since.
+        wait_until(lambda: sampler.sample(pids)[quiet.pid].cpu_percent == 0.0)
         assert sampler.seconds > 0
 
 

@@ -29,8 +29,8 @@ def test_each_worker_begins_with_the_initializer(sessions: Sessions) -> None:
     """It is imported by its name, and called with what was written."""
     member = sessions.open(Opening("second", 1, "fork", f"{JOBS}:initialize", (7,)))
     assert member.control.send(Submit(f"{JOBS}:initialized_value")).ok
-    wait_until(lambda: member.control.snapshot().counts.done == 1)
-    assert [job.message for job in member.control.snapshot().jobs] == ["7"]
+    # Not until it is done: a picture may count a job as done and still show it as one that runs.
+    wait_until(lambda: [job.message for job in member.control.snapshot().jobs] == ["7"])
 
 
 def test_an_initializer_that_raises_is_reported(sessions: Sessions, tmp_path: Path) -> None:

@@ -65,13 +65,17 @@ def watched(size: int, *args: Any, **options: Any) -> Iterator[tuple[poolmgr.Poo
             collector.stop()
 
 
-def wait_for(collector: Collector, rule: Rule, step: Callable[[], object] = lambda: None, text: str = "") -> Verdict:
+def wait_for(
+    collector: Collector, rule: Rule, step: Callable[[], object] = lambda: None, text: str = "", advice: str = ""
+) -> Verdict:
     """Wait for a verdict that says so, taking a step of the load at each look."""
 
     def found() -> list[Verdict]:
         step()
         verdict = collector.latest().verdict
-        return [verdict] if verdict is not None and verdict.rule is rule and text in verdict.text else []
+        if verdict is None or verdict.rule is not rule or text not in verdict.text or advice not in verdict.advice:
+            return []
+        return [verdict]
 
     try:
         return wait_until(found, PATIENCE)[0]
@@ -116,8 +120,8 @@ def test_large_results_are_ipc_bound() -> None:
             if len(made) > 20:
                 made.pop(0).get()
 
-        verdict = wait_for(collector, Rule.IPC_BOUND, more)
-        assert "pickling takes" in verdict.text
+        # While the start of the worker still counts, the verdict may be on the hand-over as a whole.
+        wait_for(collector, Rule.IPC_BOUND, more, text="pickling takes")
 
 
 def test_slow_submitter_starves_the_pool() -> None:
@@ -132,7 +136,8 @@ def test_too_many_workers_are_oversubscribed() -> None:
     """More workers that compute than cores lose them to each other."""
     with watched(cpu_count() + 4) as (pool, collector):
         pool.map_async(compute, [0.25] * 4000, 1)
-        verdict = wait_for(collector, Rule.OVERSUBSCRIBED)
+        # The first ones may be of those workers only that were ready first, and they are not too many.
+        verdict = wait_for(collector, Rule.OVERSUBSCRIBED, advice="shrink to")
         # On a busy machine not all of them are busy all the time.
         share = re.match(rf"(\d+) busy workers share {cpu_count()} cores", verdict.text)
         assert share
@@ -167,8 +172,8 @@ def test_leaking_jobs_grow() -> None:
 def test_dying_initializer_is_a_dead_loop(tmp_path: Path) -> None:
     """Workers that never get ready are said to have an initializer that fails, and how."""
     with watched(2, jobs.failing_initializer, (str(tmp_path / "tries"),)) as (_, collector):
-        verdict = wait_for(collector, Rule.DEAD_LOOP)
-        assert "ValueError: the initializer says no" in verdict.text
+        # Deaths are counted later than the log is copied: the first verdict may not have what they have said.
+        verdict = wait_for(collector, Rule.DEAD_LOOP, text="ValueError: the initializer says no")
         assert "initializer" in verdict.advice
 
 
@@ -176,8 +181,8 @@ def test_jobs_that_kill_their_workers_are_a_dead_loop() -> None:
     """Workers that die one after the other are counted."""
     with watched(2) as (pool, collector):
         made = [pool.apply_async(jobs.kill_self, (9,)) for _ in range(12)]
-        verdict = wait_for(collector, Rule.DEAD_LOOP)
-        assert "SIGKILL" in verdict.text
+        # As for the initializer: the first verdict may not know yet how they died.
+        wait_for(collector, Rule.DEAD_LOOP, text="SIGKILL")
         for job in made:
             job.wait()
 

@@ -110,8 +110,7 @@ async def test_resizing_moves_the_focus_out_of_what_is_hidden() -> None:
         await pilot.resize_terminal(60, 15)
         await until(pilot, lambda: isinstance(app.focused, WorkersTable))
         await pilot.resize_terminal(160, 45)
-        await pilot.pause()
-        assert "Detail" in screen_text(app)
+        await until(pilot, lambda: "Detail" in screen_text(app))
 
 
 async def test_every_state_has_its_letter() -> None:

@@ -24,7 +24,8 @@ async def test_enter_opens_the_job() -> None:
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await pilot.press("tab", "j", "enter")
         await until(pilot, lambda: isinstance(app.screen, JobDetail))
-        await pilot.pause()
+        # On the stack it is before there is anything in it.
+        await until(pilot, lambda: "failed after" in screen_text(app))
         text = screen_text(app)
         assert "F✗ failed after 5.00s on w1 (pid 4121)" in text
         assert "pipeline.resize('key-2.png',)" in text
@@ -44,8 +45,7 @@ async def test_detail_follows_its_job_and_remembers_it() -> None:
     app = PoolmgrApp(control)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await pilot.press("enter")
-        await pilot.pause()
-        assert "R▸ running" in screen_text(app)
+        await until(pilot, lambda: "R▸ running" in screen_text(app))
         control.change(jobs=(make_job(1, JobState.DONE, message="'fine'"),), time=NOW + 1)
         app.pull()
         await pilot.pause()
@@ -81,7 +81,7 @@ async def test_detail_tells_tries_time_and_the_same_error() -> None:
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("3", "j", "enter")
         await until(pilot, lambda: isinstance(app.screen, JobDetail))
-        await pilot.pause()
+        await until(pilot, lambda: "tries   #1" in screen_text(app))
         text = screen_text(app)
         assert "tries   #1 job 2 failed, #2 job 5 failed (this), #3 job 9 running" in text
         assert "same    2 jobs with KeyError, all from resize (A marks them)" in text

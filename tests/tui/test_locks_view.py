@@ -144,6 +144,7 @@ async def test_filter_and_groups() -> None:
     app = PoolmgrApp(FakeControl(in_trouble(locked(NOW))))
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await pilot.press("7")
+        await shown(pilot, "D! lock")
         table = app.screen.query_one(LocksTable)
         for text, names in (
             ("state:DA", ["left", "right", "self.ledger"]),

@@ -145,9 +145,10 @@ async def test_nothing_is_kept() -> None:
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await settle(pilot, BACK)
         assert app.moment is None
-        assert "nothing is kept of the past" in screen_text(app)
+        # What is told comes on the screen a few messages after the key.
+        await until(pilot, lambda: "nothing is kept of the past" in screen_text(app))
         await settle(pilot, "right_square_bracket")
-        assert "this is the present" in screen_text(app)
+        await until(pilot, lambda: "this is the present" in screen_text(app))
 
 
 async def test_the_earliest_moment() -> None:
@@ -157,7 +158,7 @@ async def test_the_earliest_moment() -> None:
         await settle(pilot, *[FAR] * 26)
         assert app.moment is not None
         assert app.moment <= SECOND
-        assert "the earliest moment" in screen_text(app)
+        await until(pilot, lambda: "the earliest moment" in screen_text(app))
 
 
 async def test_all_pools_are_of_the_same_moment() -> None:

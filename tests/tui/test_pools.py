@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
@@ -135,8 +136,10 @@ async def test_enter_goes_to_the_pool() -> None:
         assert app.screen.query_one(PoolsTable).cursor == 1
 
 
-async def test_alerts_and_undo_are_the_pools_own() -> None:
+async def test_alerts_and_undo_are_the_pools_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was taken out of one pool's queue is not put back into another."""
+    # Going there and back may take longer than there is time to undo.
+    monkeypatch.setattr("poolmgr.tui.undo.UNDO", 1000.0)
     jobs = tuple(make_job(number, JobState.QUEUED) for number in (7, 8))
     train, thumbs = pool("train", jobs=jobs), pool("thumbs", jobs=jobs)
     app = PoolmgrApp(fleet_of(train, thumbs))
@@ -275,7 +278,7 @@ async def test_opens_another() -> None:
         assert "no start method 'clone'" in screen_text(app)
         form.query_one("#pool-method", Input).value = "spawn"
         await settle(pilot, "enter")
-        assert "call it otherwise" in " ".join(screen_text(app).split())
+        await until(pilot, lambda: "call it otherwise" in " ".join(screen_text(app).split()))
         form.query_one("#pool-name", Input).value = "thumbs"
         await settle(pilot, "enter")
         await until(pilot, lambda: "thumbs [RUN]" in screen_text(app))
@@ -321,7 +324,8 @@ async def test_a_pool_is_opened_with_an_initializer() -> None:
             initargs.value = value
             await settle(pilot, "enter")
             await until(pilot, lambda words=words: words in " ".join(screen_text(app).split()))  # type: ignore[misc]
-            assert field is None or app.focused is field
+            # The focus follows the words.
+            await until(pilot, lambda field=field: field is None or app.focused is field)  # type: ignore[misc]
         target.value, initargs.value = "", "7"
         await settle(pilot, "enter")
         await until(pilot, lambda: "no initializer that takes them" in " ".join(screen_text(app).split()))
@@ -355,7 +359,8 @@ async def test_a_form_submits_to_the_pool_that_is_chosen() -> None:
         await until(pilot, lambda: isinstance(app.screen, JobDetail))
         assert thumbs.requests == [Submit("m:f")]
         assert train.requests == []
-        assert "thumbs [RUN]" in head(app)
+        # On the stack it is before there is anything in it.
+        await until(pilot, lambda: "thumbs [RUN]" in head(app))
 
 
 async def test_a_form_over_one_pool_has_no_choice() -> None:
@@ -382,6 +387,7 @@ async def test_quit_asks_about_all_that_have_work() -> None:
         assert "far: " not in text
         assert "Terminate now: 2 killed, 2 cancelled." in text
         await settle(pilot, "l")
+        await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is QuitChoice.LEAVE
 
 
@@ -394,6 +400,7 @@ async def test_attached_pools_are_left_without_a_question() -> None:
         await settle(pilot)
         assert "READ-ONLY" in screen_text(app)
         await settle(pilot, "q")
+        await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is QuitChoice.LEAVE
 
 

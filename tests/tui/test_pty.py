@@ -49,7 +49,10 @@ def resize(screen: Terminal, columns: int, lines: int) -> None:
 
 def alive(pid: int) -> bool:
     """Whether there is such a process, and it is no zombie."""
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("columns_lines", [(80, 24), (160, 45)])
@@ -78,7 +81,8 @@ def test_plus_and_minus_change_real_processes(method: str, tmp_path: Path) -> No
     """+ starts a process, - lets one leave, and the table shows what there is."""
     with terminal("--workers", "2", "--start-method", method, cwd=tmp_path) as screen:
         screen.wait_for("2/2 workers")
-        before = worker_pids(screen)
+        # The head is drawn before the table.
+        before = wait_until(lambda: pids if len(pids := worker_pids(screen)) == 2 else [])
         screen.type("++")
         screen.wait_for("4/4 workers")
         grown = wait_until(lambda: pids if len(pids := worker_pids(screen)) == 4 else [])

@@ -7,6 +7,7 @@ from poolmgr.tui.keys import KEYS, STEERS
 from poolmgr.tui.quit_choice import QuitChoice
 from poolmgr.tui.screens.job_detail import JobDetail
 from tests.helpers.fake_control import FakeControl
+from tests.helpers.pilot import until
 
 #: Acts that ask nothing of the pool, though they belong to its groups.
 HARMLESS = {"job_log", "copy_job", "show_worker", "app.open_pool", "app.next_pool"}
@@ -43,4 +44,5 @@ async def test_leaving_an_attached_screen_asks_nothing() -> None:
     app = PoolmgrApp(FakeControl(), attached=True)
     async with app.run_test() as pilot:
         await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is QuitChoice.LEAVE

@@ -138,7 +138,8 @@ async def test_an_error_is_said_and_the_cursor_is_there(field: str, value: str, 
         app.screen.query_one(f"#{field}", Input).value = value
         await pilot.press("ctrl+j")
         await until(pilot, lambda: words in screen_text(app))
-        assert app.focused is app.screen.query_one(f"#{field}", Input)
+        # The focus follows the words.
+        await until(pilot, lambda: app.focused is app.screen.query_one(f"#{field}", Input))
         assert isinstance(app.screen, SubmitScreen)
         assert app.screen.query_one(f"#{field}", Input).value == value
         assert control.requests == []
@@ -169,6 +170,18 @@ async def test_another_function_keeps_what_fits() -> None:
         assert control.requests == []
 
 
+def hold_checks(control: FakeControl) -> threading.Event:
+    """Have functions looked up only once the event is set."""
+    looked_up = threading.Event()
+
+    def slowly(request: CheckCall) -> Reply:
+        looked_up.wait(DEADLINE)
+        return check_call(request)
+
+    control.check = slowly
+    return looked_up
+
+
 async def test_what_is_typed_for_another_function_is_kept() -> None:
     """The fields of the function before go at once: what is typed while the new one is looked up waits in a line."""
     control = looking(FakeControl())
@@ -176,13 +189,7 @@ async def test_what_is_typed_for_another_function_is_kept() -> None:
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         fields = await open_on(app, pilot, FETCH)
         await pilot.press(*"before")
-        looked_up = threading.Event()
-
-        def slowly(request: CheckCall) -> Reply:
-            looked_up.wait(DEADLINE)
-            return check_call(request)
-
-        control.check = slowly
+        looked_up = hold_checks(control)
         app.screen.query_one("#target", Input).focus()
         app.screen.query_one("#target", Input).value = "math:factorial"
         await pilot.press("enter", *"5")
@@ -197,12 +204,15 @@ async def test_what_is_typed_for_another_function_is_kept() -> None:
 
 async def test_what_cannot_be_read_for_another_function_is_said() -> None:
     """Also if it was sent before it is known what that takes: then as soon as it is."""
-    app = PoolmgrApp(looking(FakeControl()))
+    control = looking(FakeControl())
+    app = PoolmgrApp(control)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await open_on(app, pilot, FETCH)
+        looked_up = hold_checks(control)
         app.screen.query_one("#target", Input).focus()
         app.screen.query_one("#target", Input).value = "math:factorial"
         await pilot.press("enter", *"1 +", "enter")
+        looked_up.set()
         await until(pilot, lambda: str(app.screen.query_one("#problem", Static).render()) != "")
         assert app.screen.query_one("#arguments", Input).value == "1 +"
 
