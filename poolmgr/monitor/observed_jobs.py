@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from poolmgr.hook.site.poolmgr_hook import layout
@@ -54,6 +55,8 @@ class Jobs:
         #: What was seen in workers' hands of jobs whose end is not told yet: a job may end before its worker tells that
         #: it has finished the task, and a worker that died tells no more.
         self._hands: dict[int, _Ran] = {}
+        #: Jobs of which the end is told, and by their workers not yet that they have finished them.
+        self._early: dict[int, JobSnapshot] = {}
         self._bad: deque[JobSnapshot] = deque(maxlen=BAD_KEPT)
         self._done: deque[JobSnapshot] = deque(maxlen=DONE_KEPT)
         #: Numbers in the rings up to which all is known.
@@ -78,6 +81,9 @@ class Jobs:
                 run.failed += 1
                 run.bad_call = call(task)
             run.ended_ns = max(run.ended_ns, task.ended_ns or task.began_ns)
+            early = self._early.pop(task.job, None)
+            if early is not None:
+                self._told_late(early, self._runs.pop(task.job))
         while len(self._runs) > RUNS_KEPT:
             del self._runs[next(iter(self._runs))]
 
@@ -135,7 +141,7 @@ class Jobs:
         found: dict[int, JobSnapshot] = {}
         for one in seated:
             task = one.worker.running
-            if task is not None and task.job not in found:
+            if task is not None and task.job not in found and task.job not in self._early:
                 run = self._runs.get(task.job)
                 began = task.began_ns if run is None else min(run.began_ns, task.began_ns)
                 found[task.job] = self._describe(
@@ -220,6 +226,28 @@ class Jobs:
         else:
             self._bad.append(job)
             self._news.append(job)
+        if job.tasks == 1 and (run is None or not run.tasks):
+            self._early[end.job] = job
+            if len(self._early) > BAD_KEPT:
+                del self._early[next(iter(self._early))]
+
+    def _told_late(self, job: JobSnapshot, run: _Ran) -> None:
+        """Add what its worker has told of a job whose end was known."""
+        done = job.state is JobState.DONE
+        full = replace(
+            job,
+            function=job.function or run.function,
+            slot=run.slot,
+            pid=run.pid,
+            started=self._time(run.began_ns),
+            args=job.args or run.call,
+            message=run.result if done else job.message,
+        )
+        kept = self._done if done else self._bad
+        for place, one in enumerate(reversed(kept), 1):
+            if one is job:
+                kept[-place] = full
+                return
 
     def _describe(
         self,

@@ -98,6 +98,21 @@ def test_jobs_have_arguments_results_and_errors() -> None:
     assert any(line.text == "job 1 failed: m.f: ValueError: 1" for line in log.lines())
 
 
+def test_job_whose_end_is_known_before_its_worker_tells() -> None:
+    """It has ended, and does not run as well; what it gave is added when the worker has told it."""
+    pool, _, _ = opened()
+    ends = (End(0, 5, layout.OK, 0), End(1, 6, layout.ERROR, 1, 0, Failure("ValueError: 1", "")))
+    told = record(submitted=2, finished=2, submissions=submitted(0, 1), ends=ends)
+    pool.take(told, [worker(1, running=task(0)), worker(2, running=task(1))], ALL)
+    jobs = {job.id: (job.state, job.args, job.message) for job in pool.snapshot("x").jobs}
+    assert jobs == {0: (JobState.DONE, "(0)", ""), 1: (JobState.FAILED, "(1)", "ValueError: 1")}
+    good = worker(1, done=1, finished=(task(0, sequence=0, outcome=layout.OK),))
+    bad = worker(2, failed=1, finished=(task(1, sequence=0, outcome=layout.ERROR),))
+    pool.take(told, [good, bad], ALL)
+    jobs = {job.id: (job.state, job.args, job.message) for job in pool.snapshot("x").jobs}
+    assert jobs == {0: (JobState.DONE, "(0)", "0"), 1: (JobState.FAILED, "(1)", "ValueError: 1")}
+
+
 def test_map_tells_where_it_is_and_where_it_failed() -> None:
     """A map has the number of its items for arguments, and those of the chunk that runs or has failed."""
     pool, _, _ = opened()
