@@ -254,14 +254,20 @@ def test_socket_that_takes_nothing_now(make_pool: MakePool, tmp_path: Path) -> N
     """What a caller cannot write to a worker the dispatcher sends, once."""
     pool, path = warm(make_pool, 1, tmp_path), tmp_path / "ran"
     (handle,), mailbox = pool._dispatcher.crew.handles.values(), pool._dispatcher.mailbox
-    channel, bell, other = handle.channel.write, mailbox.bell, os.eventfd(0)
+    channel, bell, other = handle.channel.write, mailbox.bell, os.eventfd(0, os.EFD_NONBLOCK)
     full = socket.socketpair()
     full[0].setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:
             full[0].send(bytes(1 << 16))
+
+    def sleeps() -> bool:
+        """The dispatcher has lain down and will not get up by itself: awake it would take the job from us."""
+        nap = mailbox.nap
+        return nap != 0 and pool._dispatcher.watches.due is None and handle.empty and mailbox.nap == nap
+
     for i in range(5):
-        quiet(pool)
+        wait_until(sleeps)
         # The dispatcher sleeps on until all is as it was.
         handle.channel.write, mailbox.bell = full[0].send, other
         job = pool.apply_async(jobs.append, (str(path), str(i)))

@@ -111,12 +111,15 @@ def test_no_thread_is_made_for_a_job(executor: poolmgr.PoolExecutor, tmp_path: P
 def test_done_callbacks_run_once_also_when_they_raise_or_wait(executor: poolmgr.PoolExecutor) -> None:
     """A callback that raises stops nobody, and one that waits for another future does not wait for itself."""
     seen: list[Any] = []
+    # One that is added to a future that is done runs at once, in this thread.
+    executor.pool.pause()
     second = executor.submit(jobs.double, 2)
     first = executor.submit(jobs.double, 1)
     first.add_done_callback(lambda future: jobs.fail())
     first.add_done_callback(lambda future: seen.append(future.result()))
     first.add_done_callback(lambda future: seen.append(second.result(LONG)))
     first.add_done_callback(lambda future: seen.append(executor.submit(jobs.double, 3).result(LONG)))
+    executor.pool.resume()
     wait_until(lambda: len(seen) == 3)
     assert seen == [2, 4, 6]
 
@@ -556,8 +559,10 @@ async def test_asyncio_cancel_stops_the_call(make_executor: MakeExecutor, tmp_pa
     assert await asyncio.to_thread(works, executor)
 
 
-def test_calls_may_have_options(executor: poolmgr.PoolExecutor, tmp_path: Path) -> None:
+def test_calls_may_have_options(make_executor: MakeExecutor, tmp_path: Path) -> None:
     """A view of the executor gives time limits, retries, priorities and names to what is submitted through it."""
+    # The initializer has each worker import the jobs before it is ready: else a limit counts that too.
+    executor = make_executor(initializer=jobs.pid)
     limited = executor.with_options(timeout=0.5, name="limited")
     future = limited.submit(jobs.sleep_long)
     with pytest.raises(TimeoutError) as caught:

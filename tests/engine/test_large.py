@@ -374,6 +374,8 @@ def test_terminate_while_data_is_on_its_way(make_pool: MakePool, tmp_path: Path,
     stop = make_stop(tmp_path, step, "half", signal.SIGSTOP)
     pool = make_pool(2, initializer=stop_points.install, initargs=(stop,))
     waiting = [pool.apply_async(jobs.echo, (block(20 * MB, i),)) for i in range(6)]
+    # The other worker may have done all of those before we come.
+    waiting.append(pool.apply_async(jobs.sleep_long))
     wait_until(lambda: stopped_pids(stop))
     pool.terminate()
     assert pool.join(LONG)

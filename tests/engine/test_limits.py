@@ -11,7 +11,6 @@ from multiprocessing.pool import MapResult
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 import poolmgr
@@ -20,7 +19,7 @@ from poolmgr.model.states import JobState
 from tests.engine.conftest import MakePool
 from tests.engine.test_faults import LONG, started, works
 from tests.engine.test_options import each_method
-from tests.engine.test_pool import go, pids
+from tests.engine.test_pool import go, gone, pids
 from tests.helpers import jobs
 from tests.helpers.wait import wait_until
 
@@ -28,6 +27,12 @@ from tests.helpers.wait import wait_until
 SHORT = 0.5
 #: One that nothing in these tests reaches (s).
 FAR = 600
+
+
+@pytest.fixture
+def pool(make_pool: MakePool) -> poolmgr.Pool:
+    """A pool of two workers, each of which imports the jobs before it is ready: else a limit counts that too."""
+    return make_pool(initializer=jobs.pid)
 
 
 def frozen(pool: poolmgr.Pool) -> float:
@@ -51,7 +56,7 @@ def test_job_beyond_its_limit_is_killed_with_what_it_has_started(pool: poolmgr.P
     assert error.seconds >= 1.5
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert job.state is JobState.FAILED
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: gone(child))
     go(tmp_path)
     assert other.get(LONG) == "other"
     wait_until(lambda: len(pids(pool)) == 2)

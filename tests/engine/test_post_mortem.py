@@ -23,6 +23,8 @@ def killed(pool: poolmgr.Pool, folder: Path) -> tuple[JobSnapshot, Death, Worker
     """A job that has printed, has said how far it is, and was looked at, is killed with its worker."""
     job = pool.apply_async(telling.say_and_die, (str(folder),))
     wait_until(lambda: any(worker.progress for worker in pool.snapshot().workers))
+    # It says how far it is before it prints.
+    wait_until(lambda: any(line.text == "last words" for line in pool.snapshot().log))
     pool.stack(0)
     os.kill(pool.snapshot().workers[0].pid, signal.SIGKILL)
     with pytest.raises(WorkerDied) as caught:
@@ -63,7 +65,9 @@ def test_kernel_that_kills_for_lack_of_memory_is_named(make_pool: MakePool, tmp_
     record = pool.snapshot().job(job.id)
     assert record is not None
     assert record.death == Death("SIGKILL", 7, 8)
-    assert any("by the kernel for lack of memory while it ran job" in line.text for line in pool.snapshot().log)
+    # The worker's line comes after its job's end.
+    said = "by the kernel for lack of memory while it ran job"
+    wait_until(lambda: any(said in line.text for line in pool.snapshot().log))
 
 
 def test_other_deaths_are_not_the_kernels(make_pool: MakePool) -> None:

@@ -23,6 +23,7 @@ from poolmgr.engine.handle import Handle
 from poolmgr.engine.job import Job
 from poolmgr.errors import WorkerDied
 from tests.engine.conftest import MakePool
+from tests.engine.test_large import wake
 from tests.helpers import jobs, stop_points
 from tests.helpers.stop_points import Stop, left_tokens, numbers, put_tokens, stopped_pids
 from tests.helpers.wait import wait_until
@@ -280,7 +281,7 @@ def test_freeze_at_a_step_holds_up_one_task(make_pool: MakePool, tmp_path: Path,
     waiting = submit(pool, path, ends)
     wait_until(lambda: stopped_pids(stop), what="a worker to come to the step")
     wait_until(lambda: len(numbers(path)) >= JOBS - 1, what="the others to be run elsewhere")
-    os.kill(stopped_pids(stop)[0], signal.SIGCONT)
+    wake(stop)
     for job in waiting:
         job.wait(LONG)
     check(ends, path, lost=0)
@@ -308,7 +309,7 @@ def test_worker_frozen_between_start_and_limit_does_not_run_what_was_taken_back(
     wait_until(lambda: len(numbers(path)) >= 59, what="the others to be run elsewhere")
     # Time for the owner to look at the frozen worker again and again.
     assert pool.apply_async(jobs.sleep, (0.1,)).get(LONG) == 0.1
-    os.kill(stopped_pids(stop)[0], signal.SIGCONT)
+    wake(stop)
     assert [job.get(LONG) for job in jobs_here] == [8 * i for i in range(60)]
     check_healed(pool, 2)
     assert sorted(numbers(path)) == [8 * i for i in range(60)]

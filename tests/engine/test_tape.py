@@ -29,6 +29,12 @@ class SlowToPickle:
         time.sleep(0.002)
 
 
+def wait_and_fail(folder: str) -> None:
+    """An initializer that fails, once there is somebody who sees it."""
+    jobs.mark_and_wait(folder)
+    jobs.fail()
+
+
 class Recorded:
     """A reader that keeps all that it was told."""
 
@@ -99,8 +105,9 @@ def test_failed_tasks_are_told_from_those_that_ended_well(pool: poolmgr.Pool, ta
     made = [pool.apply_async(funcs[i % 4], (i,)) for i in range(400)]
     for job in made:
         job.wait()
-    wait_until(lambda: sum(span.failed for span in tape.ran()) == 100)
-    assert tape.done() == {jobs.fail: 0, jobs.echo: 300}
+    # A batch of both is written down as two spans, one after the other.
+    wait_until(lambda: tape.done() == {jobs.fail: 0, jobs.echo: 300})
+    assert sum(span.failed for span in tape.ran()) == 100
 
 
 def test_pickling_is_measured_where_it_happens(pool: poolmgr.Pool, tape: Recorded) -> None:
@@ -157,8 +164,10 @@ def test_deaths_are_on_it(pool: poolmgr.Pool, tape: Recorded, tmp_path: Path) ->
 
 def test_dying_initializer_is_on_it(tmp_path: Path) -> None:
     """Workers that never get ready are deaths."""
-    with poolmgr.Pool(1, jobs.failing_initializer, (str(tmp_path / "tries"),)) as pool:
+    # A pool for which nobody waits starts three and no more: all of them are to be on the tape.
+    with poolmgr.Pool(1, wait_and_fail, (str(tmp_path),)) as pool:
         tape = Recorded(pool.record())
+        (tmp_path / "go").touch()
         wait_until(lambda: len(tape.happened("died")) >= 2)
         assert tape.happened("ready") == []
 

@@ -53,6 +53,9 @@ STACK = """
         mine.acquire()
         with multiprocessing.Pool(1, keep, (mine,)) as pool:
             job = pool.apply_async(want)
+            # One that is starting has no stack to tell.
+            while pool.snapshot().workers[0].job_id is None:
+                pass
             while "in _wait\\n" not in (text := pool.stack(0)):
                 pass
             print("in want" in text)

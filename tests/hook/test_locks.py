@@ -16,6 +16,7 @@ import pytest
 from poolmgr.hook import environment
 from poolmgr.model.sync import SyncObject, SyncSnapshot, SyncState
 from poolmgr.model.waits import blocked
+from poolmgr.monitor.lock_stacks import REST
 from poolmgr.monitor.lock_watch import LockWatch
 from poolmgr.monitor.locks import LockReader
 from poolmgr.monitor.run_log import RunLog
@@ -227,7 +228,8 @@ def watched(watch: LockWatch, shows: Callable[[SyncSnapshot], object]) -> SyncSn
         found[:] = [sync]
         return shows(sync)
 
-    wait_until(look)
+    # One that waited no more when it was asked is asked again after that time only.
+    wait_until(look, 3 * REST)
     return found[0]
 
 
@@ -364,8 +366,8 @@ def test_signal_handler_that_raises_leaves_the_lock_free(run_folder: str) -> Non
         "import multiprocessing as m, os, signal, threading, time\n"
         "def handler(*_): raise TimeoutError\n"
         "signal.signal(signal.SIGALRM, handler)\n"
-        "lock = m.Lock(); lock.acquire(); signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
-        "try: lock.acquire()\n"
+        "lock = m.Lock(); lock.acquire()\n"
+        "try: signal.setitimer(signal.ITIMER_REAL, 0.05); lock.acquire()\n"
         "except TimeoutError: print('raised')\n"
         "lock.release(); print(lock.acquire(False))\n"
     )

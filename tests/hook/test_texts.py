@@ -18,6 +18,7 @@ from poolmgr.hook.site.poolmgr_hook.cells import Cells
 from poolmgr.monitor.observed import ObservedTask, decode_failures
 from tests.helpers import hooked
 from tests.helpers.hooked import look
+from tests.helpers.wait import wait_until
 
 PROGRAM = """
     import multiprocessing, sys
@@ -126,12 +127,14 @@ def test_running_job_tells_its_arguments(run_folder: str, tmp_path: Path) -> Non
     """
     with hooked.program(hooked.script(tmp_path, source), folder=run_folder) as program:
         program.line()
-        (worker,) = program.running()
+        # The result of the one before is there a moment before the worker notes that it has sent it.
+        (worker,) = wait_until(lambda: [one for one in program.running() if one.running and one.running.job == 999])
         assert worker.running is not None
-        assert (worker.running.job, worker.running.args) == (999, "(999, 'name')")
+        assert worker.running.args == "(999, 'name')"
         os.kill(worker.pid, signal.SIGKILL)
-        lost = program.until(lambda pool: pool.lost == 1, "the job is lost")
-        assert (lost.ends[-1].job, lost.ends[-1].outcome) == (999, layout.WORKER_LOST)
+        # It is counted before its end is told.
+        lost = program.until(lambda pool: pool.ends[-1].job == 999, "the job is lost")
+        assert (lost.lost, lost.ends[-1].outcome) == (1, layout.WORKER_LOST)
         killed = look(run_folder).workers[worker.pid].running
         assert killed is not None
         assert killed.args == "(999, 'name')"

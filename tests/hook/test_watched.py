@@ -146,7 +146,11 @@ def test_child_of_a_worker_is_not_the_worker(run_folder: str, tmp_path: Path) ->
 
         def outer(x):
             with multiprocessing.get_context("fork").Pool(1) as pool:
-                return pool.apply(inner, (x,))
+                result = pool.apply(inner, (x,))
+                # Not terminated: the worker notes a moment after the result is here that it has sent it.
+                pool.close()
+                pool.join()
+                return result
 
         if __name__ == "__main__":
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as executor:
