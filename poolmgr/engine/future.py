@@ -1,7 +1,8 @@
 """``PoolFuture``: a ``concurrent.futures.Future`` for a job of a pool.
 
 It is settled by the pool's completion thread, where its done callbacks run; ``cancel()`` runs them in its caller's
-thread, as in the standard library.  It holds its job only until it is settled: what a job was called with is not kept.
+thread, as in the standard library: an end by that cancel, which the completion thread may hear of first, is left to the
+caller.  It holds its job only until it is settled: what a job was called with is not kept.
 
     queued                  running                          ended
     PENDING  --start-->     PENDING, running() is True  -->  FINISHED
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 from poolmgr.engine.broken import translated
 from poolmgr.engine.job import Job
-from poolmgr.errors import JobCancelled, PoolClosed, UnknownJob
+from poolmgr.errors import JobCancelled, JobKilled, JobStopped, PoolClosed, UnknownJob
 from poolmgr.model.states import JobState
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ T = TypeVar("T")
 #: Seconds that a running job is given to clean up when its future is cancelled: KeyboardInterrupt inside it at once,
 #: SIGTERM after half of them, then SIGKILL.  Shorter cuts off what a ``finally`` does, longer keeps a worker busy.
 CANCEL_GRACE = 2.0
+#: How a job ends that its future's ``cancel()`` took out of the queue, or stopped.
+_BY_CANCEL = (JobCancelled, JobStopped, JobKilled)
 
 
 class PoolFuture(Future[T]):
@@ -44,6 +47,9 @@ class PoolFuture(Future[T]):
         self._cancel_running = cancel_running
         self._job: Job | None = None
         self._settled = False
+        #: Callers that are in ``cancel()``, and whether the end is left to them.  Both under ``_condition``.
+        self._cancelling = 0
+        self._left = False
 
     def cancel(self) -> bool:
         """Cancel the call: a queued one never runs. One that runs is stopped if the executor has ``cancel_running``.
@@ -54,8 +60,18 @@ class PoolFuture(Future[T]):
         job = self._job
         if job is None or self.done():
             return self.cancelled()
-        if _withdraw(job) or (self._cancel_running and _stop(job)):
-            return super().cancel()
+        with self._condition:
+            self._cancelling += 1
+        try:
+            if _withdraw(job) or (self._cancel_running and _stop(job)):
+                super().cancel()
+        finally:
+            with self._condition:
+                self._cancelling -= 1
+                left = self._left and not self._cancelling
+                self._left = self._left and not left
+            if left:
+                self._end_cancelled()
         return self.cancelled()
 
     def running(self) -> bool:
@@ -92,11 +108,21 @@ class PoolFuture(Future[T]):
 
     def fail(self, error: BaseException) -> None:
         """The job's error_callback."""
+        if isinstance(error, _BY_CANCEL) and self._leave_to_canceller():
+            return
         if isinstance(error, JobCancelled) and error.__cause__ is None:
             # By this future, or by somebody at the pool: it is all the same to who waits.
             self._settle(self._end_cancelled)
         else:
             self._settle(lambda: self.set_exception(translated(error)))
+
+    def _leave_to_canceller(self) -> bool:
+        with self._condition:
+            if not self._cancelling or self._settled:
+                return False
+            self._settled = self._left = True
+        self._job = None
+        return True
 
     def _settle(self, step: Callable[[], object]) -> None:
         if self._settled:

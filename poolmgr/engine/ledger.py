@@ -174,7 +174,6 @@ class Ledger:
     ) -> None:
         """The job has ended; what it was called with is kept only if a retry may want it."""
         with self.lock:
-            self.active.pop(job.id, None)
             job._ended = state
             self.ended[state] += 1
             if times is not None and isinstance(job, Job):
@@ -183,11 +182,13 @@ class Ledger:
             kept = keep(job, message=message, traceback=traceback, slot=slot, pid=pid, ended=ended)
             if state is JobState.DONE:
                 self.done.append(kept)
-                return
-            if len(self.bad) == BAD_KEPT:
-                self.retryable.pop(self.bad[0].id, None)
-            self.bad.append(kept.describe())
-            self.retryable[job.id] = job
+            else:
+                if len(self.bad) == BAD_KEPT:
+                    self.retryable.pop(self.bad[0].id, None)
+                self.bad.append(kept.describe())
+                self.retryable[job.id] = job
+            # First there, then gone from here: a picture that comes in between shows it in one of the two.
+            self.active.pop(job.id, None)
 
     def spoil(self, job: AnyJob, message: str, traceback: str) -> None:
         """A job that was counted as done is not: its result could not be unpickled."""

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 import poolmgr
+import poolmgr.engine.future
 from poolmgr.engine import broken
 from poolmgr.errors import JobExited, JobKilled, JobStopped, PoolTerminated, RemoteError, WorkerDied, WorkerStartFailed
 from tests.engine.test_faults import LONG, started
@@ -185,6 +186,37 @@ def test_cancel_running_stops_a_call(make_executor: MakeExecutor, tmp_path: Path
     with pytest.raises(CancelledError):
         future.result(LONG)
     assert wait([future], LONG).done == {future}
+    assert works(executor)
+
+
+@pytest.mark.parametrize("by", ["_withdraw", "_stop"])
+def test_cancel_holds_though_the_end_is_heard_of_first(
+    make_executor: MakeExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The pool's thread may come first with the end of the job: cancel() is True, and its callbacks have run then."""
+    real = getattr(poolmgr.engine.future, by)
+
+    def slowly(job: Any) -> bool:
+        answer: bool = real(job)
+        wait_until(lambda: not answer or future._settled)
+        return answer
+
+    executor = make_executor(1, cancel_running=True)
+    running: Any = executor.submit(jobs.mark_and_wait, str(tmp_path))
+    future = running
+    started(tmp_path)
+    if by == "_withdraw":
+        future = executor.submit(jobs.double, 1)
+    told: list[threading.Thread] = []
+    future.add_done_callback(lambda _: told.append(threading.current_thread()))
+    monkeypatch.setattr(poolmgr.engine.future, by, slowly)
+    assert future.cancel()
+    assert told == [threading.main_thread()]
+    assert wait([future], LONG).done == {future}
+    with pytest.raises(CancelledError):
+        future.result(LONG)
+    go(tmp_path)
+    assert running.cancelled() == (by == "_stop")
     assert works(executor)
 
 
