@@ -21,7 +21,7 @@ import signal
 import time
 from collections.abc import Collection
 
-from poolmgr.runtime.procfs import alive, has, masks, session_of, state
+from poolmgr.runtime.procfs import alive, command, has, masks, session_of, state
 from poolmgr.runtime.tree import children, descendants
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -113,8 +113,10 @@ def _is_left(pid: int, mark: bytes, session: int) -> bool:
         return False
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            if mark not in file.read().split(b"\0"):
-                return False
+            environment = file.read()
+        # One in the middle of an exec has neither yet, and is of the program: nobody else starts any here.
+        if mark not in environment.split(b"\0") and (environment or any(command(pid))):
+            return False
     except OSError:
         return False
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
