@@ -47,9 +47,9 @@ class PoolFuture(Future[T]):
         self._cancel_running = cancel_running
         self._job: Job | None = None
         self._settled = False
-        #: Callers that are in ``cancel()``, and whether the end is left to them.  Both under ``_condition``.
+        #: Callers that are in ``cancel()``, and the end of the job if it is left to them.  Both under ``_condition``.
         self._cancelling = 0
-        self._left = False
+        self._left: BaseException | None = None
 
     def cancel(self) -> bool:
         """Cancel the call: a queued one never runs. One that runs is stopped if the executor has ``cancel_running``.
@@ -68,10 +68,7 @@ class PoolFuture(Future[T]):
         finally:
             with self._condition:
                 self._cancelling -= 1
-                left = self._left and not self._cancelling
-                self._left = self._left and not left
-            if left:
-                self._end_cancelled()
+            self._take_end()
         return self.cancelled()
 
     def running(self) -> bool:
@@ -108,21 +105,29 @@ class PoolFuture(Future[T]):
 
     def fail(self, error: BaseException) -> None:
         """The job's error_callback."""
-        if isinstance(error, _BY_CANCEL) and self._leave_to_canceller():
-            return
+        if isinstance(error, _BY_CANCEL):
+            # Settled here, it would be too late for a cancel() that is its cause and has not said so yet.
+            with self._condition:
+                self._left = error
+            self._take_end()
+        else:
+            self._fail(error)
+
+    def _take_end(self) -> None:
+        """Settle with the end that was left, unless somebody is in ``cancel()``, who then does it."""
+        with self._condition:
+            if self._cancelling:
+                return
+            left, self._left = self._left, None
+        if left is not None:
+            self._fail(left)
+
+    def _fail(self, error: BaseException) -> None:
         if isinstance(error, JobCancelled) and error.__cause__ is None:
             # By this future, or by somebody at the pool: it is all the same to who waits.
             self._settle(self._end_cancelled)
         else:
             self._settle(lambda: self.set_exception(translated(error)))
-
-    def _leave_to_canceller(self) -> bool:
-        with self._condition:
-            if not self._cancelling or self._settled:
-                return False
-            self._settled = self._left = True
-        self._job = None
-        return True
 
     def _settle(self, step: Callable[[], object]) -> None:
         if self._settled:

@@ -109,17 +109,27 @@ def _wait_for_one(pids: Collection[int], seconds: float) -> None:
 
 
 def _is_left(pid: int, mark: bytes, session: int) -> bool:
-    if not alive(pid) or session_of(pid) != session:
-        return False
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            environment = file.read()
-        # One in the middle of an exec has neither yet, and is of the program: nobody else starts any here.
-        if mark not in environment.split(b"\0") and (environment or any(command(pid))):
-            return False
-    except OSError:
+    if not alive(pid) or session_of(pid) != session or not _is_marked(pid, mark):
         return False
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # We are under nohup ourselves, and all of the program has it from us.
         return True
     return not has(masks(pid).get("SigIgn", 0), signal.SIGHUP)
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
+    """Whether a process is the program's: by its environment, or since that is still to come."""
+    environment = _environment(pid)
+    if environment:
+        return mark in environment
+    # In an exec it has no arguments yet either, and who starts any in this session is the program.  One that has some
+    # has come out of it since, or was given an empty environment.
+    return not any(command(pid)) or mark in _environment(pid)
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return [each for each in file.read().split(b"\0") if each]
+    except OSError:
+        return []

@@ -84,7 +84,7 @@ class Standstill:
         ):
             return False
         mask = masks(self._pid, self._pid)
-        waiting = mask.get("SigPnd", 0) | mask.get("ShdPnd", 0)
+        waiting = _waiting(mask)
         # Else it has not heard the question yet, or another thread would hear what is meant for it.
         return bool(mask) and not has(waiting, ASK) and not has(waiting | mask["SigBlk"], SIGNAL)
 
@@ -159,10 +159,7 @@ class Tap:
                 text = self._told_in_c(begin, end)
             if text:
                 return text
-            if stopped(self._pid):
-                # Somebody has stopped it since.
-                raise NoStack(_STANDS)
-            self._see_alive()
+            self._see_running()
             time.sleep(STEP)
         raise NoStack(f"it has not told its stack within {DEADLINE:g} s")
 
@@ -175,8 +172,7 @@ class Tap:
         if not found:
             raise NoStack("the worker has ended")
         # In this order: a stop that is on its way is seen as a signal that waits, or else has come by now.
-        waiting = found.get("SigPnd", 0) | found.get("ShdPnd", 0)
-        if has(waiting, signal.SIGSTOP) or stopped(self._pid):
+        if has(_waiting(found), signal.SIGSTOP) or stopped(self._pid):
             raise NoStack(_STANDS)
         caught = found.get("SigCgt", 0)
         if not has(caught, SIGNAL):
@@ -196,7 +192,10 @@ class Tap:
         except OSError:
             raise NoStack("the worker has ended") from None
 
-    def _see_alive(self) -> None:
+    def _see_running(self) -> None:
+        """See that nobody has stopped or ended it since."""
+        if stopped(self._pid):
+            raise NoStack(_STANDS)
         if not alive(self._pid):
             raise NoStack("the worker has ended")
 
@@ -226,10 +225,10 @@ class Tap:
                 return ""
             self._send(SIGNAL)
             while time.monotonic() < end:
-                self._see_alive()
+                self._see_running()
                 mask = masks(self._pid, self._pid)
                 # Blocked while its handler runs.
-                if not has(mask.get("SigPnd", 0) | mask.get("ShdPnd", 0) | mask.get("SigBlk", 0), SIGNAL):
+                if not has(_waiting(mask) | mask.get("SigBlk", 0), SIGNAL):
                     return self._lone(begin)
                 time.sleep(STEP)
         finally:
@@ -243,3 +242,8 @@ class Tap:
             return ""
         others = f"\n{_OTHERS}\n" if len(threads(self._pid)) > 1 else ""
         return f"Current thread 0x{self._main:0>16} (most recent call first):\n{text.partition(_LONE)[0]}{others}"
+
+
+def _waiting(mask: dict[str, int]) -> int:
+    """The signals that a thread, or its process, has not taken yet."""
+    return mask.get("SigPnd", 0) | mask.get("ShdPnd", 0)

@@ -198,7 +198,7 @@ def test_cancel_holds_though_the_end_is_heard_of_first(
 
     def slowly(job: Any) -> bool:
         answer: bool = real(job)
-        wait_until(lambda: not answer or future._settled)
+        wait_until(lambda: not answer or future._settled or future._left)
         return answer
 
     executor = make_executor(1, cancel_running=True)
