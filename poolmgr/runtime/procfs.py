@@ -84,6 +84,15 @@ def ran(pid: int, thread: int) -> int:
         return sum(map(int, fields[_USER:_START_OF_CHILDREN])) * 1_000_000_000 // TICKS
 
 
+def switches(pid: int, thread: int) -> int:
+    """How often a thread has given up its core, or lost it: the same number says that it has not run in between."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/status", "rb") as file:
+            return sum(int(line.split()[1]) for line in file if b"ctxt_switches:" in line)
+    except OSError:
+        return 0
+
+
 def masks(pid: int, thread: int | None = None) -> dict[str, int]:
     """The signals of a process, or of one of its threads, as bits: SigPnd, ShdPnd, SigBlk, SigIgn, SigCgt."""
     path = f"/proc/{pid}/status" if thread is None else f"/proc/{pid}/task/{thread}/status"

@@ -31,7 +31,7 @@ from typing import Self
 from poolmgr.errors import NoStack
 from poolmgr.hook.site.poolmgr_hook import stacks as guest
 from poolmgr.hook.site.poolmgr_hook.stacks import ASK, BEGIN, END, NAME, SIGNAL
-from poolmgr.runtime.procfs import alive, has, masks, ran, state, stopped, threads
+from poolmgr.runtime.procfs import alive, has, masks, ran, state, stopped, switches, threads
 
 #: Bytes after which the memory is emptied: an hour of looking must not fill the machine.
 LARGEST = 1 << 20
@@ -69,17 +69,17 @@ class Standstill:
         """Look for the first time; ``asked`` if ASK has been sent, and would be answered."""
         self._pid, self._asked = pid, asked
         self._begun = self._since = time.monotonic()
-        self._first = self._ran = ran(pid, pid)
+        self._ran, self._switches = ran(pid, pid), switches(pid, pid)
 
     def certain(self) -> bool:
         """Whether it is in C since, or sleeps there, and a signal would meet it there."""
-        now, total = time.monotonic(), ran(self._pid, self._pid)
-        if total != self._ran:
-            self._ran, self._since = total, now
+        now, woken = time.monotonic(), switches(self._pid, self._pid)
+        if woken != self._switches:
+            self._switches, self._since = woken, now
         asleep = state(self._pid) == "S"
         if not (
             (asleep and now - self._since >= STILL)
-            or (self._asked and total - self._first >= STILL * 1e9)
+            or (self._asked and ran(self._pid, self._pid) - self._ran >= STILL * 1e9)
             or (self._asked and asleep and now - self._begun >= LONG)
         ):
             return False

@@ -84,6 +84,20 @@ def test_thread_that_sleeps_is_told_without_being_asked(make_pool: MakePool, tmp
     assert pool.kill(job.id)
 
 
+def test_thread_that_wakes_now_and_then_is_not_told_unasked(
+    make_pool: MakePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be running Python at the moment when it would be told from outside."""
+    pool = one(make_pool)
+    job = pool.apply_async(jobs.take_the_question_away_and_look, (str(tmp_path),))
+    started(tmp_path)
+    monkeypatch.setattr(stacks, "DEADLINE", 0.3)
+    with pytest.raises(NoStack, match="has not told its stack"):
+        pool.stack(0)
+    go(tmp_path)
+    assert job.get(LONG) == ""
+
+
 @pytest.mark.parametrize("job", [jobs.run_generators, jobs.start_threads, jobs.go_in_and_out_of_c])
 def test_many_stacks_do_a_job_no_harm(make_pool: MakePool, tmp_path: Path, job: Callable[[str], int]) -> None:
     """A job whose frames move all the time, or whose threads come and go, lives, and each stack is whole."""

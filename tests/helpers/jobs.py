@@ -480,6 +480,12 @@ def take_the_question_away(folder: str) -> None:
     threading.Event().wait()
 
 
+def take_the_question_away_and_look(folder: str) -> str:
+    """The same, but wake up again and again, for a moment."""
+    signal.signal(guest.ASK, signal.SIG_DFL)
+    return mark_and_wait(folder)
+
+
 def stay_long_in_stacks() -> int:
     """Have this worker wait for long in what answers a look, should that be wanted."""
     guest._LOCKED = 1e6
