@@ -142,7 +142,7 @@ class Crew:
 
     @contextlib.contextmanager
     def _startable(self) -> Iterator[None]:
-        with startable_stderr(), held_back(self._spec.forks):
+        with startable_stderr(), held_back(self._spec.context.get_start_method()):
             yield
 
     def _start(self, handle: Handle) -> None:

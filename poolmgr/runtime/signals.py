@@ -10,20 +10,23 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Signals that a forked worker must not take before its own handlers are there.
-HELD_BACK = (signal.SIGTERM, signal.SIGINT)
+#: Signals that a new worker must not take before its own handlers are there, by start method.  A forked one has the
+#: owner's handlers; one that is spawned would end with a traceback at a Ctrl-C while it imports.
+HELD_BACK = {"fork": {signal.SIGTERM, signal.SIGINT}, "spawn": {signal.SIGINT}}
 
 
 @contextlib.contextmanager
-def held_back(forks: bool) -> Iterator[None]:
-    """Fork with signals blocked: until the worker has its own handlers, those of the owner would take them for it.
+def held_back(start_method: str) -> Iterator[None]:
+    """Start workers with signals blocked, which they inherit; :func:`take_again` is their end of it.
 
-    Only for fork: a fork server or a tracker that is started here would keep them blocked for good.
+    Not for forkserver: a server that is started here would keep them blocked for the children of others too.
     """
-    if not forks:
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+    if start_method == "spawn":
+        from multiprocessing import resource_tracker
+
+        # The first spawn starts it, and that lets all signals in again.
+        resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK.get(start_method, ()))
     try:
         yield
     finally:
@@ -32,7 +35,7 @@ def held_back(forks: bool) -> Iterator[None]:
 
 def take_again() -> None:
     """In the worker, once its handlers are there."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
 
 
 def in_one_piece(function: F) -> F:

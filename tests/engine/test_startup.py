@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +148,47 @@ def test_worker_has_an_empty_stdin_of_its_own(make_pool: MakePool) -> None:
 def read_stdin() -> tuple[str, str, str]:
     """What there is to read, how it would be, and where."""
     return sys.stdin.read(), sys.stdin.encoding, os.readlink(f"/proc/self/fd/{sys.stdin.fileno()}")
+
+
+SLOW_IMPORT = """
+import multiprocessing, os, pathlib, signal, sys, time
+import poolmgr
+
+there, go_on = map(pathlib.Path, sys.argv[1:])
+
+if __name__ == "__mp_main__":
+    there.with_suffix(f".{os.getpid()}").touch()
+    while not go_on.exists():
+        time.sleep(0.01)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+    with poolmgr.Pool(2, context=multiprocessing.get_context("spawn")) as pool:
+        first = pool.snapshot().workers
+        pool.map(abs, range(100), chunksize=1)
+        print(pool.snapshot().workers[0].pid == first[0].pid, pool.snapshot().counts.lost, flush=True)
+"""
+
+
+def test_interrupt_while_workers_import_the_program(tmp_path: Path) -> None:
+    """A Ctrl-C that comes while spawned workers still import the program is the owner's: they say nothing, and work."""
+    script, there, go_on = tmp_path / "slow.py", tmp_path / "there", tmp_path / "go_on"
+    script.write_text(SLOW_IMPORT)
+    with subprocess.Popen(
+        [sys.executable, script, there, go_on],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as owner:
+        try:
+            wait_until(lambda: len(list(tmp_path.glob("there.*"))) == 2)
+            os.killpg(owner.pid, signal.SIGINT)
+            assert owner.stdout is not None
+            assert owner.stdout.readline() == "interrupted\n"
+            go_on.touch()
+            assert owner.communicate(timeout=30) == ("True 0\n", "")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(owner.pid, signal.SIGKILL)
