@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,28 @@ def test_first_results_wait_for_no_import(tmp_path: Path) -> None:
     script.write_text(FIRST_RESULTS)
     run = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (run.stdout, run.stderr) == ("[]\n4\n", "")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_import_leaves_the_garbage_collector_as_it_was(collects: bool) -> None:
+    """Nothing is collected while the engine is imported; after it the program's own choice holds, an error included."""
+    look = "print(gc.isenabled(), end=' ')"
+    seen = f"""
+        import gc, poolmgr, sys
+        {"" if collects else "gc.disable()"}
+        poolmgr.PoolClosed; {look}
+        sys.modules["poolmgr.engine.crew"] = None
+        try:
+            poolmgr.Pool
+        except ImportError:
+            {look}
+        del sys.modules["poolmgr.engine.crew"]
+        poolmgr.Pool; {look}
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(seen)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (run.stdout, run.stderr) == (f"{collects} {collects} {collects} ", "")
 
 
 def test_worker_has_an_empty_stdin_of_its_own(make_pool: MakePool) -> None:
