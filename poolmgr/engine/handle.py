@@ -82,7 +82,7 @@ class Handle:
         self.drained = 0
         #: Batches sent.
         self.sent = 0
-        #: Tasks that it was sent, and how they ended.
+        #: Tasks that it was sent and that were not given to others after all, and how they ended.
         self.taken = self.done = self.failed = 0
         #: What was known of BUSY, and tasks booked since.
         self.busy = self.unlearnt = 0

@@ -15,6 +15,7 @@ lock, and for a worker that is stopped.
 
 from __future__ import annotations
 
+from poolmgr.engine.backlog import count
 from poolmgr.engine.channel import KEPT
 from poolmgr.engine.drain import Drain
 from poolmgr.engine.feeding import Feeding
@@ -97,11 +98,17 @@ class Returns:
         with handle.lock:
             self._drain.collect(handle)
             if all_left:
-                self._feeding.put_back(handle.take_back(handle.drained))
+                self._take_back(handle, handle.drained)
                 handle.lift_limit()
                 self._feeding.freed(handle)
             elif start < limit:
-                self._feeding.put_back(handle.take_back(limit))
+                self._take_back(handle, limit)
                 handle.final = True
             elif self._stands(handle, now):
                 self.limit(handle, now)
+
+    def _take_back(self, handle: Handle, first: int) -> None:
+        """Have task ``first`` and all after it go to others: they are not of this worker's share of tasks."""
+        batches = handle.take_back(first)
+        handle.taken -= sum(map(count, batches))
+        self._feeding.put_back(batches)

@@ -326,6 +326,19 @@ def test_maxtasksperchild_replaces_workers(make_pool: MakePool) -> None:
     assert len(set(seen)) >= 10
 
 
+def test_task_that_is_taken_back_is_not_of_a_workers_share(make_pool: MakePool) -> None:
+    """A worker that is sent a task and stands still does not leave for it: it has run one task less."""
+    pool = make_pool(1, maxtasksperchild=2)
+    pid = pool.apply(os.getpid)
+    os.kill(pid, signal.SIGSTOP)
+    second = pool.apply_async(os.getpid)
+    # It waits again, and its worker may begin nothing until it has left what it was sent.
+    wait_until(lambda: pool._dispatcher.feeding.waiting_ids() == [second.id], what="the task is taken back")
+    os.kill(pid, signal.SIGCONT)
+    assert second.get(LONG) == pid
+    assert pool.apply(os.getpid) != pid
+
+
 def test_initializer_runs_in_each_worker(make_pool: MakePool) -> None:
     """Every worker, replaced ones too, has run the initializer before its first job."""
     pool = make_pool(2, initializer=jobs.initialize, initargs=(7,))

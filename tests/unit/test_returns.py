@@ -21,7 +21,7 @@ class Worker:
     """A handle's side of a worker that has task 4 in hand and is kept from task 5."""
 
     limit: int | None = 5
-    limited_at, final, listed, drained, sequence = 0.0, False, False, 4, 9
+    limited_at, final, listed, drained, sequence, taken = 0.0, False, False, 4, 9, 9
     seen, seen_at, written_then, began = (-1, 0), 0.0, 0, True
 
     def __init__(self) -> None:
