@@ -66,6 +66,8 @@ class Feeding:
         self.pace = Pace()
         #: True while nothing is to be started.
         self.held = False
+        #: Whether callers may send jobs to idle workers themselves, see ``callers.py``.
+        self.callers_may = False
         #: Jobs that are to be stopped: what of them comes back from a worker is failed, not put back.
         self.doomed: dict[AnyJob, BaseException] = {}
         #: Told of what was sent to whom; None until there are tasks that have a time limit.

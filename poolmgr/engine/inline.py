@@ -4,7 +4,8 @@ Thread: any that submits, the main thread too, which a signal handler may interr
 every step.  Therefore all that such a caller changes it changes in one piece, in :func:`_hand`: the job is recorded and
 sent, or neither.  All before that only reads, and what it has read is looked at again there.
 
-    the dispatcher naps, nothing waits, a worker has nothing to do         else the job goes to the backlog
+    the dispatcher naps and looks again soon (``callers.py``), nothing waits, a worker has nothing to do
+                                                                           else the job goes to the backlog
     the function is known to the worker, the arguments are plain           else sending would run somebody's code
     in one piece: napping still, idle still? recorded . NOTIFY=NOBODY . write . SENT
 
@@ -42,10 +43,10 @@ LOOKED_AT = 8
 def send(job: Job, feeding: Feeding, mailbox: Mailbox) -> bool:
     """Send the job to an idle worker, if that can be done here and now. False: it must go to the backlog."""
     nap = mailbox.nap
-    if not nap or not PIECES or feeding.backlog.plain or feeding.held or job._callback or job._error_callback:
+    if not nap or not feeding.callers_may or not PIECES or feeding.backlog.plain or feeding.held:
         return False
     args = job.args
-    if job.kwds or not wire.all_plain(args):
+    if job._callback or job._error_callback or job.kwds or not wire.all_plain(args):
         return False
     handle = _idle(feeding)
     if handle is None or handle.channel.sending:

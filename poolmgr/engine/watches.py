@@ -5,6 +5,7 @@ Thread: the dispatcher, under the feed lock, once a turn; it sleeps no longer th
     returns      work that lies behind a slow task                          while any worker holds more than its task
     deadlines    time limits                                                while tasks that have some are with workers
     memory       the bounds of max_rss and recycle_rss                      in a pool that was given some
+    callers      what callers have sent themselves                          while they may
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from poolmgr.engine.callers import Callers
 from poolmgr.engine.returns import Returns
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Watches:
         self._drain = drain
         self._lock = threading.RLock()
         self.returns = Returns(feeding, drain)
+        self._callers = Callers(feeding)
         #: Made for the first job that has a time limit.
         self.deadlines: Deadlines | None = None
         self._memory: Memory | None = None
@@ -51,7 +54,8 @@ class Watches:
     @property
     def due(self) -> float | None:
         """When the next look is due (CLOCK_MONOTONIC, s), None if none is needed."""
-        moments = (watch.due for watch in (self.returns, self.deadlines, self._memory) if watch is not None)
+        watches = (self.returns, self.deadlines, self._memory, self._callers)
+        moments = (watch.due for watch in watches if watch is not None)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def tick(self, handles: list[Handle], now: float) -> None:
@@ -65,3 +69,4 @@ class Watches:
     def plan(self, handles: list[Handle], now: float) -> None:
         """Decide when to look again, after workers were fed."""
         self.returns.plan(handles, now)
+        self._callers.plan(handles, now)

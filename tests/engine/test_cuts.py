@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import poolmgr
-from poolmgr.engine import leader, rest
+from poolmgr.engine import callers, leader, rest
 from poolmgr.engine.job import Job
 from poolmgr.errors import PoolClosed
 from tests.engine.conftest import MakePool
@@ -59,8 +59,9 @@ def quiet(pool: poolmgr.Pool) -> None:
 
 @pytest.fixture(autouse=True)
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The engine's steps are watched, and workers wait for a caller that is slow for it."""
+    """The engine's steps are watched; workers wait for a caller that is slow for it, and so does the dispatcher."""
     monkeypatch.setattr(rest, "UNTAKEN", 20)
+    monkeypatch.setattr(callers, "SOON", 20)
     with watching():
         yield
 
@@ -264,7 +265,8 @@ def test_socket_that_takes_nothing_now(make_pool: MakePool, tmp_path: Path) -> N
     def sleeps() -> bool:
         """The dispatcher has lain down and will not get up by itself: awake it would take the job from us."""
         nap = mailbox.nap
-        return nap != 0 and pool._dispatcher.watches.due is None and handle.empty and mailbox.nap == nap
+        awaits = pool._dispatcher.returns.due
+        return nap != 0 and awaits is None and handle.empty and mailbox.nap == nap
 
     for i in range(5):
         wait_until(sleeps)
