@@ -27,8 +27,9 @@ GIVE_UP_AFTER = 3
 #: system may be out of memory and kill each of them.
 GIVE_UP_KILLED = 30
 
-#: Nanoseconds of work that a batch aims at: long against the 20 us that sending it costs, short against a second.
-BATCH_NS = 2_000_000
+#: Nanoseconds of work that a batch aims at; short against a second.  A worker is sent more when it holds half of it:
+#: another thread of the owner may keep the interpreter's lock from the dispatcher for 5 ms at a time.
+BATCH_NS = 8_000_000
 #: Tasks in a batch at the most.
 BATCH_MOST = 2048
 #: A worker that holds one task of less than this (ns) is sent the next one ahead: it never waits for us.

@@ -62,7 +62,7 @@ def test_unknown_function_travels_alone() -> None:
 
 
 def test_tiny_tasks_travel_together_and_are_shared_out() -> None:
-    """A batch aims at its two milliseconds, and never takes what others could do at once."""
+    """A batch aims at its eight milliseconds, and never takes what others could do at once."""
     assert batch_size(1000.0, 10**6, 2, held=0) == min(BATCH_MOST, BATCH_NS // 1000)
     assert batch_size(1.0, 10**9, 2, held=0) == BATCH_MOST
     assert batch_size(1000.0, 8, 2, held=0) == 2
