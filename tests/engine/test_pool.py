@@ -332,7 +332,7 @@ def test_task_that_is_taken_back_is_not_of_a_workers_share(make_pool: MakePool) 
     pid = pool.apply(os.getpid)
     os.kill(pid, signal.SIGSTOP)
     second = pool.apply_async(os.getpid)
-    # Nobody waits in get().  It waits again, and its worker may begin nothing until it has left what it was sent.
+    # Nobody asks after it.  It waits again, and its worker may begin nothing until it has left what it was sent.
     wait_until(lambda: pool._dispatcher.feeding.waiting_ids() == [second.id], what="the task is taken back")
     os.kill(pid, signal.SIGCONT)
     assert second.get(LONG) == pid
