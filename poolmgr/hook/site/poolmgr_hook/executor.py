@@ -7,6 +7,7 @@
       .process_result_item            notes what has ended                                 thread: the manager's own
       .terminate_broken               notes that all is lost                               thread: the manager's own
       .run                            notes the end                                        thread: the manager's own
+    _ThreadWakeup.clear               takes them with one read, which pays for the rest    thread: the manager's own
 
 A worker that is killed breaks the executor, as without us: it cannot be told which results had been sent.
 """
@@ -14,10 +15,12 @@ A worker that is killed breaks the executor, as without us: it cannot be told wh
 from __future__ import annotations
 
 import os
+import select
 import weakref
 
 from . import burial, failures, files, layout, names, record, worker
 from .bell import Bell
+from .incoming import at_a_glance
 from .shape import in_place_of, missing
 
 TYPE_CHECKING = False
@@ -44,6 +47,9 @@ _KINDS = {
 
 #: Passes between two looks around: two are made for each call.
 _LOOK = 64
+
+#: Bytes of wake-ups that are taken at once: a pipe's room.
+_WAKEUPS = 65536
 
 #: What is kept of executors.  Their manager threads have it too: to look it up here takes as long as all that is noted.
 _owners: weakref.WeakSet[ExecutorOwner] = weakref.WeakSet()
@@ -92,19 +98,21 @@ class ExecutorOwner:
             self._bell.drop()
 
     def attend(self, manager: Any) -> None:
-        """One pass of the manager thread."""
+        """One pass of the manager thread: two are made for each call, so most do next to nothing."""
+        words = self.record.words
         executor = manager.executor_reference()
         if executor is not None:
-            wish = self.record.words[layout.P_WISH]
+            wish = words[layout.P_WISH]
             if wish != self._wish and self._bell is not None:
                 self._bell.hear()
                 self._wish = wish
                 self._grant(manager, executor, wish & layout.WISH_SIZE)
-            self._tell_submitted(manager, executor._queue_count)
+            if executor._queue_count > self._told:
+                self._tell_submitted(manager, executor._queue_count)
             flags = getattr(executor, "_flags", None)
             if executor._shutdown_thread if flags is None else flags.shutdown:
                 self.record.state(layout.CLOSED)
-        self.record.finished(self._told - len(manager.pending_work_items))
+        words[layout.P_FINISHED] = self._told - len(manager.pending_work_items)
         self._passes += 1
         if len(manager.processes) != self._seen or not self._passes % _LOOK:
             self._seen = len(manager.processes)
@@ -112,8 +120,10 @@ class ExecutorOwner:
 
     def _tell_submitted(self, manager: Any, count: int) -> None:
         for number in range(self._told, count):
+            if not self.record.submitted():
+                continue
             item = manager.pending_work_items.get(number)
-            if self.record.submitted() and item is not None:
+            if item is not None:
                 name, items = "?", 1
                 try:
                     func, items, _, _ = names.call(item.fn, item.args, None)
@@ -121,7 +131,7 @@ class ExecutorOwner:
                 except Exception:  # users' objects may answer any question with any error
                     pass
                 self.record.describe(number, layout.APPLY, name, 1, items)
-        self._told = max(self._told, count)
+        self._told = count
 
     def ended(self, item: Any) -> None:
         """A result has come."""
@@ -194,6 +204,7 @@ def patch(module: Any) -> None:
         return
     module._process_worker = worker.watched(module._process_worker, worker.follow_executor)
     _remember_maker(module._SafeQueue)
+    _clear_at_once(getattr(module, "_ThreadWakeup", None))
     _watch_manager(module._ExecutorManagerThread, _KINDS.get(module.__name__, module.__name__))
 
 
@@ -217,15 +228,27 @@ def _watch_manager(manager: Any, kind: str) -> None:
             if files.folder():
                 self._poolmgr_owner = owner = ExecutorOwner(self, executor, kind)
                 _owners.add(owner)
+                at_a_glance(self.result_queue._reader)
         except Exception as error:  # an executor of a kind that is not known here works, and is not seen
             files.note(f"an executor is not watched: {type(error).__name__}: {error}")
 
+    # Both run once for each job, however short.
     def add_call_item_to_queue(self: Any) -> None:
-        _tell(self, "attend", self)
+        owner = self.__dict__.get("_poolmgr_owner")
+        if owner is not None:
+            try:
+                owner.attend(self)
+            except Exception as error:  # the manager thread must go on
+                _not_noted(error)
         add(self)
 
     def process_result_item(self: Any, result_item: Any) -> None:
-        _tell(self, "ended", result_item)
+        owner = self.__dict__.get("_poolmgr_owner")
+        if owner is not None:
+            try:
+                owner.ended(result_item)
+            except Exception as error:  # as above
+                _not_noted(error)
         process(self, result_item)
 
     def terminate_broken(self: Any, *args: Any) -> None:
@@ -250,8 +273,34 @@ def _tell(manager: Any, what: str, *args: Any) -> None:
     if owner is not None:
         try:
             getattr(owner, what)(*args)
-        except Exception as error:  # the manager thread must go on
-            files.note(f"an executor's state was not noted: {error!r}")
+        except Exception as error:  # as above
+            _not_noted(error)
+
+
+def _not_noted(error: Exception) -> None:
+    files.note(f"an executor's state was not noted: {error!r}")
+
+
+def _clear_at_once(wakeup: Any) -> None:
+    """Take an executor's wake-ups with one read.
+
+    The stock method asks a selector of its own before each of them, which costs more than all that is noted here: this
+    pays for it.  Left alone where it does something else.
+    """
+    clear = getattr(wakeup, "clear", None)
+    if getattr(getattr(clear, "__code__", None), "co_names", ()) != ("_closed", "_reader", "poll", "recv_bytes"):
+        return
+
+    def at_once(self: Any) -> None:
+        if not self._closed:
+            reader = self._reader.fileno()
+            ready = select.poll()
+            ready.register(reader, select.POLLIN)
+            while ready.poll(0):
+                if not os.read(reader, _WAKEUPS):
+                    raise EOFError
+
+    wakeup.clear = in_place_of(clear, at_once)
 
 
 def _forget_in_child() -> None:

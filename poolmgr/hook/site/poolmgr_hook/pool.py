@@ -3,7 +3,7 @@
     worker             calls the stock one, whose queues note what passes (``worker.py``)
     _PoolCache         counts jobs as they are submitted and as they end             thread: whichever submits; results
     _get_sentinels     makes the pool's record, once, in Pool.__init__               thread: the program's
-    _quick_get         counts results                                                thread: the pool's result handler
+    _quick_get         takes results in blocks (``incoming.py``), and counts them    thread: the pool's result handler
     _maintain_pool     grants wishes, buries the dead, notes what waits              thread: the pool's worker handler
     _state             follows close() and terminate()                               thread: the program's
 
@@ -17,6 +17,7 @@ import sys
 import weakref
 
 from . import engine, files, layout, worker
+from .incoming import in_blocks
 from .owner import Owner
 from .shape import in_place_of, missing
 
@@ -128,7 +129,7 @@ def _take_on(pool: Any, reason: str) -> list[Any]:
     if not files.folder() or getattr(pool._inqueue, "_reader", None) is None:
         return []
     owner = Owner(pool, reason)
-    pool._quick_get = owner.taking(pool._quick_get)
+    pool._quick_get = owner.taking(in_blocks(pool._quick_get))
     pool._cache._poolmgr_owner = owner
     key, told = id(owner.workers), owner.record
     _owners[key] = weakref.ref(owner)
