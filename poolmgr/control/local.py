@@ -15,7 +15,7 @@ from poolmgr.control import looks, worker_acts
 from poolmgr.control.described import load_target
 from poolmgr.control.names import complete
 from poolmgr.control.target import MOST_JOBS, check_call, items_of
-from poolmgr.engine.acts import Cancelled
+from poolmgr.engine.acts import Met
 from poolmgr.errors import UnknownJob, UnknownWorker, UsageError
 from poolmgr.model.buckets import History
 from poolmgr.model.listeners import Listener
@@ -200,15 +200,15 @@ class LocalControl:
         return Reply(True, f"{size} {noun}" if size == before else f"from {before} to {size} {noun}")
 
     def _cancel(self, job_id: int, undo: float) -> Reply:
-        running = self._state_of(job_id) is JobState.RUNNING
-        became = self._pool._cancel(job_id, undo)
-        if became is Cancelled.HAD_ENDED:
-            return Reply(False, f"job {job_id} has ended already", job_id)
-        if became is Cancelled.SET_ASIDE:
-            return Reply(True, f"job {job_id} is taken out of the queue; it can be put back for {undo:g} s", job_id)
-        if running:
-            return Reply(True, f"job {job_id} is asked to stop; kill it if it does not", job_id)
-        return Reply(True, f"job {job_id} is cancelled before it started", job_id)
+        texts = {
+            Met.HAD_ENDED: "has ended already",
+            Met.SET_ASIDE: f"is taken out of the queue; it can be put back for {undo:g} s",
+            Met.WAITING: "is cancelled before it started",
+            Met.SENT: "is called back from its worker; if it has just started, it is asked to stop",
+            Met.RUNNING: "is asked to stop; kill it if it does not",
+        }
+        met = self._pool._cancel(job_id, undo)
+        return Reply(met is not Met.HAD_ENDED, f"job {job_id} {texts[met]}", job_id)
 
     def _uncancel(self, job_id: int) -> Reply:
         if self._pool.uncancel(job_id):
@@ -226,15 +226,17 @@ class LocalControl:
         return Reply(True, f"job {job_id} comes {'after' if where == 'down' else 'before'} job {other} now", job_id)
 
     def _kill(self, job_id: int, grace: float) -> Reply:
-        running = self._state_of(job_id) is JobState.RUNNING
-        if not self._pool.kill(job_id, grace=grace):
-            return Reply(False, f"job {job_id} has ended already: no worker was killed", job_id)
-        if running and grace > 0:
-            text = f"job {job_id} gets SIGINT now, SIGTERM in {grace / 2:g} s, SIGKILL in {grace:g} s"
-            return Reply(True, text, job_id)
-        if running:
-            return Reply(True, f"job {job_id} is killed with its worker", job_id)
-        return Reply(True, f"job {job_id} is cancelled before it started: no worker was killed", job_id)
+        killed = "is killed with its worker"
+        if grace > 0:
+            killed = f"gets SIGINT now, SIGTERM in {grace / 2:g} s, SIGKILL in {grace:g} s"
+        texts = {
+            Met.HAD_ENDED: "has ended already: no worker was killed",
+            Met.WAITING: "is cancelled before it started: no worker was killed",
+            Met.SENT: "is called back from its worker; if it has just started, it is killed",
+            Met.RUNNING: killed,
+        }
+        met = self._pool._kill(job_id, grace)
+        return Reply(met is not Met.HAD_ENDED, f"job {job_id} {texts[met]}", job_id)
 
     def _retry(self, job_id: int) -> Reply:
         state = self._state_of(job_id)

@@ -17,14 +17,18 @@ from poolmgr.model.states import JobState
 from poolmgr.runtime.cells import START
 
 
-class Cancelled(Enum):
-    """What a cancel came to."""
+class Met(Enum):
+    """Where an act met the job."""
 
-    #: The job is taken out, or asked to stop.
-    YES = auto()
-    #: It is taken out of the queue, and may be put back for a while.
-    SET_ASIDE = auto()
     HAD_ENDED = auto()
+    #: In the queue: it is out of it, and may be put back for a while.
+    SET_ASIDE = auto()
+    #: In the queue, or waiting for others: it has ended.
+    WAITING = auto()
+    #: On its way to a worker, which has not begun it: it is called back, and stopped if it was begun meanwhile.
+    SENT = auto()
+    #: In a worker's hands.
+    RUNNING = auto()
 
 
 #: Seconds between two looks at a worker that is to stop at its present task: what a limit needs to be seen.
@@ -54,7 +58,7 @@ def hold(dispatcher: Dispatcher, held: bool) -> None:
     dispatcher.news()
 
 
-def cancel(dispatcher: Dispatcher, job_id: int, undo: float = 0.0) -> Cancelled:
+def cancel(dispatcher: Dispatcher, job_id: int, undo: float = 0.0) -> Met:
     """Take what waits of the job out of the backlog, and stop what runs of it softly.
 
     Args:
@@ -65,12 +69,12 @@ def cancel(dispatcher: Dispatcher, job_id: int, undo: float = 0.0) -> Cancelled:
     ticket = _set_aside(dispatcher, job_id) if undo > 0 else None
     if ticket is not None:
         dispatcher.timers.later(undo, lambda: _settle(dispatcher, job_id, ticket))
-        return Cancelled.SET_ASIDE
+        return Met.SET_ASIDE
 
     def stop(handle: Handle, sequence: int) -> None:
         handle.stop_softly(sequence)
 
-    return Cancelled.YES if _end(dispatcher, job_id, stop, certain=False) else Cancelled.HAD_ENDED
+    return _end(dispatcher, job_id, stop, certain=False)
 
 
 def _set_aside(dispatcher: Dispatcher, job_id: int) -> object | None:
@@ -195,16 +199,13 @@ def withdraw(dispatcher: Dispatcher, job_ids: list[int]) -> tuple[list[int], lis
     return [job.id for job in found], coming
 
 
-def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
+def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> Met:
     """Kill the workers that run the job, and take what waits of it out of the backlog.
 
     Args:
         dispatcher: The pool's.
         job_id: The job.
         grace: Seconds that it is given: SIGINT at once, SIGTERM after half of them, then SIGKILL. 0 kills at once.
-
-    Returns:
-        False if it had ended already.
     """
 
     def descend(handle: Handle, sequence: int) -> None:
@@ -228,12 +229,12 @@ def kill(dispatcher: Dispatcher, job_id: int, grace: float) -> bool:
     return _end(dispatcher, job_id, descend, certain=True)
 
 
-def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None], *, certain: bool) -> bool:
+def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None], *, certain: bool) -> Met:
     with dispatcher.feeding.lock:
         dispatcher.feeding.places.restore(job_id)
         job = _find(dispatcher, job_id)
         if job is None:
-            return False
+            return Met.HAD_ENDED
         holders = [handle for handle in dispatcher.crew.handles.values() if handle.holds(job)]
         # A single job that comes back from a worker never ran, unless it is tried again; of a map, other tasks have.
         started = job.tries is not None or (not isinstance(job, Job) and job.started is not None)
@@ -244,9 +245,10 @@ def _end(dispatcher: Dispatcher, job_id: int, act: Callable[[Handle, int], None]
                 del doomed[ended]
             doomed[job] = error
         _withdraw(dispatcher, job, error, bool(holders))
-        for handle in holders:
-            _pursue(dispatcher, handle, job, act, certain)
-    return True
+        running = [_pursue(dispatcher, handle, job, act, certain) for handle in holders]
+    if not running:
+        return Met.WAITING
+    return Met.RUNNING if any(running) else Met.SENT
 
 
 def _find(dispatcher: Dispatcher, job_id: int) -> AnyJob | None:
@@ -287,7 +289,7 @@ def _withdraw(dispatcher: Dispatcher, job: AnyJob, error: BaseException, sent: b
 
 def _pursue(
     dispatcher: Dispatcher, handle: Handle, job: AnyJob, act: Callable[[Handle, int], None], certain: bool
-) -> None:
+) -> bool:
     """Act on the worker once it is at a task of the job, and see to it that it begins no other one.
 
     Args:
@@ -296,29 +298,34 @@ def _pursue(
         job: The job.
         act: What to do, with the worker and the sequence number of the task it is at.
         certain: Whether the worker must be known to begin nothing more before ``act``.
+
+    Returns:
+        Whether it is at one now.
     """
     with dispatcher.feeding.lock:
         if handle.dead or not handle.holds(job):
             _forget(dispatcher, job)
-            return
+            return False
         with handle.lock:
             dispatcher.drain.collect(handle)
         task = handle.current()
         now = time.monotonic()
         start = int(handle.cells.view[START])
-        at_it = task is not None and task.job is job and handle.began
+        # One that has come to its limit names the task there, and leaves it.
+        at_it = task is not None and task.job is job and handle.began and not handle.all_left
         limited = handle.limit is not None and start < handle.limit and now - handle.limited_at >= LOOK / 2
         if at_it and (limited or not certain):
             act(handle, start)
             if handle.limit is None and dispatcher.returns.waiting(handle):
                 dispatcher.returns.limit(handle, now)
-        elif handle.limit is None or start >= handle.limit:
+        elif handle.limit is None or (start >= handle.limit and not handle.all_left):
             dispatcher.returns.limit(handle, now)
         again = not at_it or not (limited or not certain)
         if again or not isinstance(job, Job):
             dispatcher.timers.later(
                 LOOK if again else 10 * LOOK, lambda: _pursue(dispatcher, handle, job, act, certain)
             )
+    return at_it
 
 
 def _forget(dispatcher: Dispatcher, job: AnyJob) -> None:

@@ -66,9 +66,9 @@ class SteeredPool(pool.Pool):
             UnknownJob: There is no such job.
             PoolClosed: The pool has ended.
         """
-        return self._cancel(job_id, undo) is not acts.Cancelled.HAD_ENDED
+        return self._cancel(job_id, undo) is not acts.Met.HAD_ENDED
 
-    def _cancel(self, job_id: int, undo: float) -> acts.Cancelled:
+    def _cancel(self, job_id: int, undo: float) -> acts.Met:
         return self._dispatcher.mailbox.ask(acts.cancel, self._dispatcher, job_id, undo)
 
     def uncancel(self, job_id: int) -> bool:
@@ -131,6 +131,9 @@ class SteeredPool(pool.Pool):
             UnknownJob: There is no such job.
             PoolClosed: The pool has ended.
         """
+        return self._kill(job_id, grace) is not acts.Met.HAD_ENDED
+
+    def _kill(self, job_id: int, grace: float) -> acts.Met:
         return self._dispatcher.mailbox.ask(acts.kill, self._dispatcher, job_id, grace)
 
     def failed_ids(self) -> list[int]:

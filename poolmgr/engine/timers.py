@@ -12,7 +12,7 @@ class Timers:
     """A queue of steps by the moment at which they are due."""
 
     def __init__(self) -> None:
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[tuple[float, int, Callable[[], object]]] = []
         # Steps that are due at the same moment run in the order in which they were put.
         self._numbers = count()
 
@@ -21,7 +21,7 @@ class Timers:
         """When the next step is due (CLOCK_MONOTONIC, s), None if there is none."""
         return self._queue[0][0] if self._queue else None
 
-    def later(self, seconds: float, step: Callable[[], None]) -> None:
+    def later(self, seconds: float, step: Callable[[], object]) -> None:
         """Run ``step`` after ``seconds``."""
         heapq.heappush(self._queue, (time.monotonic() + seconds, next(self._numbers), step))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from poolmgr.model.snapshot import JobSnapshot
 from poolmgr.model.states import JobState, PoolState
 from poolmgr.monitor.collector import Collector
 from tests.helpers import jobs
+from tests.helpers.stop_points import Stop, install, put_tokens, stopped_pids
 from tests.helpers.wait import wait_until
 
 
@@ -56,9 +59,9 @@ def refuse(number: int) -> None:
 class Bench:
     """A pool of one, its control, and a job that runs until it is let go."""
 
-    def __init__(self, flag: str) -> None:
+    def __init__(self, flag: str, **options: Any) -> None:
         self.flag = flag
-        self.pool = poolmgr.Pool(1, name="bench")
+        self.pool = poolmgr.Pool(1, name="bench", **options)
         self._collector = Collector(self.pool, interval=0.1)
         self.control = LocalControl(self.pool, self._collector)
         self._collector.start()
@@ -211,6 +214,36 @@ def test_kill_takes_the_worker(bench: Bench) -> None:
     wait_until(lambda: [worker.pid for worker in bench.control.snapshot().workers] not in ([], [pid]))
     reply = bench.control.send(Kill(job_id))
     assert (reply.ok, reply.text) == (False, f"job {job_id} has ended already: no worker was killed")
+
+
+def hesitate(stop: Stop, flag: str) -> None:
+    """Have this worker wait where it is to stop until there is a file of that name."""
+
+    def wait(*_: object) -> None:
+        while not os.path.exists(flag):
+            time.sleep(0.001)
+
+    signal.signal(stop.number, wait)
+    install(stop)
+
+
+@pytest.mark.parametrize("request_type", [Cancel, Kill])
+def test_job_that_no_worker_has_begun_is_called_back(tmp_path: Path, request_type: type[Cancel] | type[Kill]) -> None:
+    """It was sent, and so is said to run; it is cancelled, and its worker left alone."""
+    stop = Stop("START", "before", 1, str(tmp_path), signal.SIGUSR1)
+    bench = Bench(str(tmp_path / "flag"), initializer=hesitate, initargs=(stop, str(tmp_path / "flag")))
+    try:
+        put_tokens(stop)
+        job = bench.control.submit_call(abs, (-1,))
+        wait_until(lambda: stopped_pids(stop))
+        reply = bench.control.send(request_type(job.id))
+        assert reply.ok
+        assert reply.text.startswith(f"job {job.id} is called back from its worker")
+        bench.let_go()
+        wait_until(lambda: bench.state(job.id) is JobState.CANCELLED)
+        assert [bench.pool.apply(os.getpid)] == stopped_pids(stop)
+    finally:
+        bench.close()
 
 
 def test_retry_runs_it_again_with_news(bench: Bench) -> None:
