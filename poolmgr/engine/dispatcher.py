@@ -138,7 +138,7 @@ class Dispatcher(threading.Thread):
             return
         self._append(job)
         # If everybody is busy, whoever finishes wakes the dispatcher.
-        if self.feeding.idle:
+        if self.feeding.idle and not self.feeding.held:
             self.mailbox.wake()
         if self.ended:
             self._ending.fail_backlog()
