@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from poolmgr.engine.mailbox import Mailbox
     from poolmgr.engine.parts import Buffer
 
-#: Bytes of the largest frame that is sent so: the kernel takes it as one piece.
-LARGEST = 8192
+#: Bytes of the largest frame that is sent so: the kernel takes it as one piece, or not at all.  Of twice as many it
+#: takes a part where there is no room for all.
+LARGEST = 32768
 #: Idle workers that are looked at, the last used first: of those that callers have fed meanwhile the list still tells.
 LOOKED_AT = 8
 

@@ -55,6 +55,8 @@ WAKE_EVERY = 1_000_000
 CPU_EACH = 50_000
 #: Largest result that goes into the payload area; a larger one goes over the socket.
 AREA_LIMIT = 1 << 15
+#: Most bytes of a text, or of bytes, that is given as it is.
+_AS_IS = AREA_LIMIT - 16
 #: Characters of a traceback that travel beside the exception: its end is what tells most.
 LONGEST_TRACEBACK = 100_000
 
@@ -286,9 +288,11 @@ class Batches(Rest):
         if kind is bool:
             self._ring.kind[slot] = wire.TRUE if value else wire.FALSE
             return
-        if (kind is str or kind is bytes) and len(value) <= wire.PLAIN_LIMIT // 4:
-            self._store(sequence, wire.PLAIN, marshal.dumps(value))
-            return
+        if kind is bytes or kind is str:
+            widest = 1 if kind is bytes or value.isascii() else 4
+            if len(value) * widest <= _AS_IS:
+                self._store(sequence, wire.PLAIN, marshal.dumps(value))
+                return
         begun = monotonic_ns()
         try:
             pickled = cloud.dumps_result(wire.dumps_apart, value, sequence == self._by_value)

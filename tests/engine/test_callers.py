@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 import poolmgr
-from poolmgr.engine import rest
+from poolmgr.engine import inline, rest
+from poolmgr.engine.channel import DIRECTLY, pair
 from tests.engine.conftest import MakePool
 from tests.helpers import jobs
 from tests.helpers.wait import wait_until
@@ -115,3 +117,42 @@ def test_idle_pool_does_not_wake(make_pool: MakePool) -> None:
     assert not dispatcher.feeding.callers_may
     assert pool.apply_async(os.getpid).get() in {worker.pid for worker in pool.snapshot().workers}
     wait_until(lambda: may_send(pool))
+
+
+@only_fork
+@pytest.mark.parametrize("size", [10, 8_000, 10_000, 32_000])
+def test_bytes_and_text_go_from_hand_to_hand(make_pool: MakePool, size: int) -> None:
+    """A caller sends them itself, and comes for them itself: the dispatcher sleeps on."""
+    pool = warm(make_pool(), jobs.echo, b"")
+    for value in (b"\xff" * size, "x" * size):
+
+        def goes_past_the_dispatcher(value: bytes | str = value) -> bool:
+            wait_until(lambda: may_send(pool))
+            nap = pool._dispatcher.mailbox.nap
+            assert pool.apply_async(jobs.echo, (value,)).get(LONG) == value
+            return pool._dispatcher.mailbox.nap == nap
+
+        # It may have a reason of its own to wake just then.
+        wait_until(goes_past_the_dispatcher)
+
+
+@only_fork
+@pytest.mark.parametrize("value", [b"\0", b"\xff", "x", "\xff", "\u20ac", "\U0001f40d"])
+def test_values_around_every_limit_come_back(make_pool: MakePool, value: bytes | str) -> None:
+    """What is just too large for one way goes another."""
+    pool = warm(make_pool(), jobs.echo, value)
+    for limit in (8_192, 10_922, 16_384, 32_768, 65_536):
+        for size in range(limit - 40, limit + 8):
+            assert pool.apply_async(jobs.echo, (value * size,)).get(LONG) == value * size
+
+
+def test_largest_frame_of_a_caller_is_taken_whole_or_not_at_all() -> None:
+    """However little room there is: a caller does not come back for the rest."""
+    one, other = pair()
+    with one, other:
+        frame = bytes(inline.LARGEST)
+        for step in range(60):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    assert one.send(frame, DIRECTLY) == len(frame)
+            other.recv(997 * (step + 1))
