@@ -81,6 +81,8 @@ class Crew:
         self.landing = Landing(later)
         self._exited, self._spoke, self._printed = exited, spoke, printed
         self._generations: dict[int, int] = {}
+        #: Processes that were started, and those of them that took the place of one that has left or leaves.
+        self._started = self._replaced = 0
         self.handles: dict[int, Handle] = {}
         #: The processes, as the stock pool keeps them in ``_pool``.
         self.processes: list[Any] = []
@@ -130,6 +132,11 @@ class Crew:
             Exception: What pickling the initializer's arguments raises.
         """
         handle = self._make(slot)
+        staying = sum(not (one.leaving or one.retired or one.dead) for one in self.handles.values())
+        if self._started - staying > self._replaced:
+            # Not told by the slot: that of a worker which is leaving is not free yet.
+            self._replaced += 1
+            handle.replaces = True
         with self._startable():
             self._start(handle)
         self._watch(handle)
@@ -147,6 +154,7 @@ class Crew:
 
     def _start(self, handle: Handle) -> None:
         handle.start()
+        self._started += 1
         self.handles[handle.slot] = handle
         _workers.add(handle.process)
         self.processes.append(handle.process)

@@ -49,6 +49,8 @@ class Handle:
     suspended = False
     #: True once another one is wanted in its place: it leaves after its job.
     recycled = False
+    #: True if it took the place of one that has left, or was leaving.
+    replaces = False
     #: Whether a caller waits for this worker in ``get()``, and whether it is to make way for the dispatcher.
     #: Written in one piece each, see ``leader.py``.
     led = deposed = False

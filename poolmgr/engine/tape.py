@@ -192,7 +192,7 @@ class Tape:
         """The worker is ready for its first task."""
         if self.on:
             begin, now = _began(handle.started), time.monotonic_ns()
-            self.spans.append(Happened(handle.slot, "ready", begin, now, replaced=handle.generation > 1))
+            self.spans.append(Happened(handle.slot, "ready", begin, now, replaced=handle.replaces))
 
     def died(self, handle: Handle) -> None:
         """The worker has died, and nobody had asked it to."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,25 @@ def test_starts_are_on_it() -> None:
         wait_until(lambda: sum(event.replaced for event in tape.happened("ready")) >= 2)
         assert all(event.begin < event.end for event in tape.happened("ready"))
         assert tape.happened("died") == []
+
+
+def linger(_: int) -> int:
+    """Have this worker take its time to leave."""
+    util.Finalize(None, time.sleep, (0.3,), exitpriority=1)
+    return os.getpid()
+
+
+def test_who_replaces_one_that_is_still_leaving_is_told_so() -> None:
+    """Also in another slot, and only those that replace one: a pool that grows has not replaced any."""
+    with poolmgr.Pool(1, maxtasksperchild=1) as pool:
+        tape = Recorded(pool.record())
+        assert len(set(pool.map(linger, range(3), 1))) == 3
+        wait_until(lambda: sum(event.replaced for event in tape.happened("ready")) == 3)
+    with poolmgr.Pool(1) as pool:
+        tape = Recorded(pool.record())
+        pool.resize(3)
+        wait_until(lambda: len(tape.happened("ready")) >= 2)
+        assert not any(event.replaced for event in tape.happened("ready"))
 
 
 def test_deaths_are_on_it(pool: poolmgr.Pool, tape: Recorded, tmp_path: Path) -> None:
