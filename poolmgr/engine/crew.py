@@ -81,8 +81,6 @@ class Crew:
         self.landing = Landing(later)
         self._exited, self._spoke, self._printed = exited, spoke, printed
         self._generations: dict[int, int] = {}
-        #: Processes that were started, and those of them that took the place of one that has left or leaves.
-        self._started = self._replaced = 0
         self.handles: dict[int, Handle] = {}
         #: The processes, as the stock pool keeps them in ``_pool``.
         self.processes: list[Any] = []
@@ -124,19 +122,19 @@ class Crew:
         self.handles.clear()
         self.processes.clear()
 
-    def start(self, slot: int) -> None:
+    def start(self, slot: int, replaces: bool) -> None:
         """Start a worker in a free slot.
+
+        Args:
+            slot: The slot.
+            replaces: Whether it takes the place of one that has left, or leaves.
 
         Raises:
             OSError: The system starts no more processes.
             Exception: What pickling the initializer's arguments raises.
         """
         handle = self._make(slot)
-        staying = sum(not (one.leaving or one.retired or one.dead) for one in self.handles.values())
-        if self._started - staying > self._replaced:
-            # Not told by the slot: that of a worker which is leaving is not free yet.
-            self._replaced += 1
-            handle.replaces = True
+        handle.replaces = replaces
         with self._startable():
             self._start(handle)
         self._watch(handle)
@@ -154,7 +152,6 @@ class Crew:
 
     def _start(self, handle: Handle) -> None:
         handle.start()
-        self._started += 1
         self.handles[handle.slot] = handle
         _workers.add(handle.process)
         self.processes.append(handle.process)

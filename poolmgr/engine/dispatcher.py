@@ -278,8 +278,8 @@ class Dispatcher(threading.Thread):
 
     def _do(self, instruction: Instruction) -> None:
         match instruction:
-            case Spawn(slot):
-                self._spawn(slot)
+            case Spawn(slot, replaces):
+                self._spawn(slot, replaces)
             case Retire(slot):
                 self.crew.handles[slot].retired = True
             case Keep(slot):
@@ -293,9 +293,9 @@ class Dispatcher(threading.Thread):
             case End():
                 self._end()
 
-    def _spawn(self, slot: int) -> None:
+    def _spawn(self, slot: int, replaces: bool) -> None:
         try:
-            self.crew.start(slot)
+            self.crew.start(slot, replaces)
         except Exception as error:  # user code: the pickling of the initializer's arguments; or the system's limits
             self._reason = f"{type(error).__name__}: {error}"
             self.ledger.log(f"w{slot + 1} could not be started: {self._reason}", level="error", slot=slot)

@@ -108,6 +108,8 @@ class Spawn(NamedTuple):
     """Start a worker in this slot."""
 
     slot: int
+    #: Whether it takes the place of one that has left, or leaves: that one's slot may not be free yet.
+    replaces: bool = False
 
 
 class Retire(NamedTuple):
@@ -164,6 +166,8 @@ class Scheduler:
         self._unready = 0
         self._useless = 0
         self._killed = 0
+        #: Workers that have gone, or go, while they were wanted, and in whose place none was started.
+        self._vacant = 0
         self._waiting = False
         self._feeding = False
 
@@ -206,6 +210,7 @@ class Scheduler:
 
     def _exited(self, slot: int, used: bool, killed: bool, now: float, instructions: list[Instruction]) -> None:
         phase = self._workers.pop(slot, None)
+        self._vacant += phase in (Phase.STARTING, Phase.READY)
         if used:
             self._useless = 0
         if used or phase in (Phase.RETIRED, Phase.LEAVING, None):
@@ -234,6 +239,7 @@ class Scheduler:
         for slot in sorted(idle):
             phase = self._workers.get(slot)
             if phase is Phase.RETIRED or (phase is Phase.READY and (done or slot in spent)):
+                self._vacant += phase is Phase.READY
                 self._workers[slot] = Phase.LEAVING
                 instructions.append(Leave(slot))
         if done and not self._workers:
@@ -245,6 +251,8 @@ class Scheduler:
         if self.ended:
             return
         missing = self.size - self._retire(frozenset(), instructions)
+        # Who has gone, and is not missed, was one too many or has been replaced.
+        self._vacant = min(self._vacant, max(0, missing))
         if missing > 0 and not self._finishing():
             self._grow(missing, instructions)
 
@@ -276,6 +284,7 @@ class Scheduler:
         while missing > 0:
             if slot not in self._workers:
                 self._workers[slot] = Phase.STARTING
-                instructions.append(Spawn(slot))
+                instructions.append(Spawn(slot, self._vacant > 0))
+                self._vacant = max(0, self._vacant - 1)
                 missing -= 1
             slot += 1

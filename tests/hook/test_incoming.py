@@ -202,6 +202,16 @@ def test_other_ways_of_reading_are_left_alone(ends: tuple[Connection, Connection
     assert in_blocks(list) is list
 
 
+def test_a_recv_that_the_program_has_replaced_is_left_alone(
+    ends: tuple[Connection, Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For all connections too: what it does there is its own business."""
+    reader, _ = ends
+    monkeypatch.setattr(Connection, "recv", lambda self: "own")
+    at_a_glance(reader)
+    assert (reader.recv(), in_blocks(reader.recv)()) == ("own", "own")
+
+
 def test_wakeups_are_all_taken() -> None:
     """An executor that was woken many times is not woken again by any of them, and can be woken anew."""
     kind: Any = type("Wakeup", (process._ThreadWakeup,), {"clear": process._ThreadWakeup.clear})

@@ -93,6 +93,19 @@ def test_batches_are_bounded(mean: float | None, waiting: int, workers: int, hel
         assert size * mean <= BATCH_NS
 
 
+def test_only_who_comes_for_one_that_was_wanted_replaces_it() -> None:
+    """A pool that shrinks and grows has replaced nobody; of two that come at once, one may be for the dead."""
+    scheduler = ready()
+    assert exact(scheduler.handle(Resized(1))) == exact([Retire(1)])
+    scheduler.handle(looked(1))
+    scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=False, now=5.0))
+    assert exact(scheduler.handle(Resized(2))) == exact([Spawn(1)])
+    scheduler.handle(WorkerReady(1))
+    assert scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=False, now=5.0)) == []
+    assert scheduler.handle(Resized(3)) == []
+    assert exact(scheduler.handle(Ticked(1e9))) == exact([Spawn(0, True), Spawn(2)])
+
+
 def test_resize_fills_free_slots_and_retires_the_highest() -> None:
     """Growing spawns into the lowest free slots; shrinking feeds the highest no more and lets them leave when idle."""
     scheduler = ready()
@@ -128,7 +141,9 @@ def test_shrinking_retires_one_that_starts_before_one_that_works() -> None:
 def test_worker_that_dies_after_use_is_replaced_at_once() -> None:
     """Death in a job is no failure of the start."""
     scheduler = ready()
-    assert exact(scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=True, now=5.0))) == exact([Spawn(1)])
+    assert exact(scheduler.handle(WorkerExited(1, used=True, killed=False, waiting=True, now=5.0))) == exact(
+        [Spawn(1, True)]
+    )
 
 
 def test_failing_starts_back_off_and_are_then_reported() -> None:
@@ -144,7 +159,7 @@ def test_failing_starts_back_off_and_are_then_reported() -> None:
         assert scheduler.not_before is not None
         waits.append(round(scheduler.not_before - now, 6))
         now = scheduler.not_before
-        assert exact(scheduler.handle(Ticked(now))) == exact([Spawn(0), Spawn(1)])
+        assert exact(scheduler.handle(Ticked(now))) == exact([Spawn(0, True), Spawn(1, True)])
     assert waits == list(BACKOFF[:GIVE_UP_AFTER])
 
 
@@ -160,7 +175,7 @@ def test_pool_that_gave_up_tries_again_only_for_new_tasks() -> None:
     scheduler.handle(WorkerExited(0, used=False, killed=False, waiting=False, now=now))
     now = scheduler.not_before or now
     assert scheduler.handle(Ticked(now)) == []
-    assert exact(scheduler.handle(looked(waiting=True))) == exact([Spawn(0)])
+    assert exact(scheduler.handle(looked(waiting=True))) == exact([Spawn(0, True)])
 
 
 def test_workers_killed_from_outside_are_replaced_soon_and_given_up_late() -> None:
@@ -180,7 +195,7 @@ def test_worker_that_had_its_share_leaves_and_is_replaced() -> None:
     """It leaves once it is idle, and another takes its place."""
     scheduler = ready(1)
     assert scheduler.handle(looked(spent=frozenset({0}), waiting=True)) == []
-    assert exact(scheduler.handle(looked(0, spent=frozenset({0}), waiting=True))) == exact([Leave(0), Spawn(1)])
+    assert exact(scheduler.handle(looked(0, spent=frozenset({0}), waiting=True))) == exact([Leave(0), Spawn(1, True)])
 
 
 def test_closed_pool_ends_when_all_is_done() -> None:

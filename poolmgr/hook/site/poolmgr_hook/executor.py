@@ -99,10 +99,9 @@ class ExecutorOwner:
 
     def attend(self, manager: Any) -> None:
         """One pass of the manager thread: two are made for each call, so most do next to nothing."""
-        words = self.record.words
         executor = manager.executor_reference()
         if executor is not None:
-            wish = words[layout.P_WISH]
+            wish = self.record.words[layout.P_WISH]
             if wish != self._wish and self._bell is not None:
                 self._bell.hear()
                 self._wish = wish
@@ -112,7 +111,7 @@ class ExecutorOwner:
             flags = getattr(executor, "_flags", None)
             if executor._shutdown_thread if flags is None else flags.shutdown:
                 self.record.state(layout.CLOSED)
-        words[layout.P_FINISHED] = self._told - len(manager.pending_work_items)
+        self.record.finished(self._told - len(manager.pending_work_items))
         self._passes += 1
         if len(manager.processes) != self._seen or not self._passes % _LOOK:
             self._seen = len(manager.processes)
@@ -232,23 +231,12 @@ def _watch_manager(manager: Any, kind: str) -> None:
         except Exception as error:  # an executor of a kind that is not known here works, and is not seen
             files.note(f"an executor is not watched: {type(error).__name__}: {error}")
 
-    # Both run once for each job, however short.
     def add_call_item_to_queue(self: Any) -> None:
-        owner = self.__dict__.get("_poolmgr_owner")
-        if owner is not None:
-            try:
-                owner.attend(self)
-            except Exception as error:  # the manager thread must go on
-                _not_noted(error)
+        _tell(self, "attend", self)
         add(self)
 
     def process_result_item(self: Any, result_item: Any) -> None:
-        owner = self.__dict__.get("_poolmgr_owner")
-        if owner is not None:
-            try:
-                owner.ended(result_item)
-            except Exception as error:  # as above
-                _not_noted(error)
+        _tell(self, "ended", result_item)
         process(self, result_item)
 
     def terminate_broken(self: Any, *args: Any) -> None:
@@ -273,12 +261,8 @@ def _tell(manager: Any, what: str, *args: Any) -> None:
     if owner is not None:
         try:
             getattr(owner, what)(*args)
-        except Exception as error:  # as above
-            _not_noted(error)
-
-
-def _not_noted(error: Exception) -> None:
-    files.note(f"an executor's state was not noted: {error!r}")
+        except Exception as error:  # the manager thread must go on
+            files.note(f"an executor's state was not noted: {error!r}")
 
 
 def _clear_at_once(wakeup: Any) -> None:

@@ -4,7 +4,8 @@
     at_a_glance    of an executor, which waits for each              thread: its manager, and nobody else
 
 ``recv`` goes through six calls of Python's, and asks the kernel twice for each message; each time any other thread of
-the program may take the interpreter and keep it.  What comes, in which order, and what is raised are as with ``recv``.
+the program may take the interpreter and keep it.  What comes, in which order, and what is raised are as with ``recv``,
+but that a pipe which ends right behind the length of a message raises OSError, as further on in it, and not EOFError.
 """
 
 from __future__ import annotations
@@ -27,17 +28,13 @@ _HEAD = _SIZE.size
 def in_blocks(get: Callable[[], Any]) -> Callable[[], Any]:
     """What to call in place of ``get``: itself, unless it is ``recv`` of a stock connection."""
     connection = _module()
-    reader: Any = getattr(get, "__self__", None)
-    if type(reader) is not connection.Connection or getattr(get, "__func__", None) is not connection.Connection.recv:
-        return get
-    return _messages(reader, connection).__next__
+    return _messages(get.__self__, connection).__next__ if _is_stock(get, connection) else get  # type: ignore[attr-defined]
 
 
 def at_a_glance(reader: Any) -> None:
     """Have ``recv`` of this one object, if it is a stock connection, take a short message in two steps."""
     connection = _module()
-
-    if type(reader) is not connection.Connection:
+    if not _is_stock(reader.recv, connection):
         return
     # Not the object itself: it would be in a circle, and its descriptor open until the collector comes by.
     fd, read, loads = reader.fileno(), os.read, connection._ForkingPickler.loads
@@ -57,6 +54,15 @@ def _module() -> Any:
     from multiprocessing import connection
 
     return connection
+
+
+def _is_stock(get: Any, connection: Any) -> bool:
+    """Whether ``get`` is the standard library's ``recv`` of its own kind of connection, which nobody has replaced."""
+    reader: Any = getattr(get, "__self__", None)
+    if type(reader) is not connection.Connection:
+        return False
+    recv: Any = connection.Connection.recv
+    return getattr(get, "__func__", None) is recv and getattr(recv, "__module__", "") == connection.__name__
 
 
 def _messages(reader: Any, connection: Any) -> Iterator[Any]:
